@@ -115,6 +115,15 @@ const char *insn_op_name(enum insn_op op);
 /* The feature that the instruction needs, FEAT_BASE if none. */
 enum feature insn_op_feature(enum insn_op op);
 
+/* The feature that this form of it needs: the op's own, or more (SSE2 for PADDB on XMM, AVX2 for VPADDB on YMM). */
+enum feature insn_feature(const struct insn *i);
+
+/*
+ * Writes the instruction in Intel syntax, zero-terminated and cut to size; rip is its own address. Returns the
+ * length of the whole text.
+ */
+size_t insn_format(const struct insn *i, u64 rip, char *out, size_t size);
+
 static inline bool insn_has_memory_operand(const struct insn *i)
 {
 	for (unsigned n = 0; n < i->operands; n++)
