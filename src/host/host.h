@@ -44,6 +44,17 @@ struct host_thread;
 struct host_thread *host_thread_start(const char *name, void (*body)(void *), void *argument, struct host_error *error);
 void host_thread_join(struct host_thread *thread);
 
+/* ---- the I/O loop: where streams and networks, created on it, wait for the host ---- */
+struct host_io;
+struct host_io *host_io_create(struct host_error *error);
+void host_io_destroy(struct host_io *io);
+/*
+ * Waits until something arrives, host_io_wake() is called or host_time_ns reaches until_ns (~0: no limit, 0: only looks).
+ * Takes the lock, which must not be held, around the devices' receive functions. One thread at a time.
+ */
+void host_io_wait(struct host_io *io, struct host_mutex *lock, u64 until_ns);
+void host_io_wake(struct host_io *io); /* any thread; remembered */
+
 /* ---- disks ---- */
 struct host_disk;
 enum host_disk_operation { HOST_DISK_READ, HOST_DISK_WRITE, HOST_DISK_FLUSH, HOST_DISK_DISCARD, HOST_DISK_WRITE_ZEROES };
