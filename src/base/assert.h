@@ -13,6 +13,10 @@
 void panic(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4)
 	__attribute__((noreturn, cold));
 
+/* State dumps for panic(): each is called once, newest first. Up to 16; context identifies one for unregistering. */
+void panic_register(void (*dump)(void *context), void *context);
+void panic_unregister(void *context);
+
 #define ASSERT(condition)                                                                                              \
 	do {                                                                                                           \
 		if (unlikely(!(condition)))                                                                            \
