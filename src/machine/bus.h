@@ -18,6 +18,7 @@ enum bus_space { BUS_PORT, BUS_MEMORY, BUS_SPACES };
 /* What a device does with an access: relative offset, size 1, 2, 4 or 8 bytes, never crossing the region's end. */
 struct bus_ops {
 	const char *name;
+	unsigned widest; /* bytes; wider accesses arrive as several of this size, as on an ISA bus; 0: up to 8 */
 	u64 (*read)(void *device, u64 offset, unsigned size);
 	void (*write)(void *device, u64 offset, unsigned size, u64 value);
 };

@@ -33,6 +33,7 @@ struct clock {
 	void *source;
 	u64 skipped;                     /* instructions: ns skipped in idle */
 	struct timer *timers;            /* sorted by deadline */
+	u64 expiring;                    /* in clock_expire: the time it began; what is armed meanwhile comes later */
 	void (*changed)(void *waiter);   /* called when the earliest deadline moved forward */
 	void *waiter;
 	u64 wall_at_zero;                /* UTC nanoseconds since 1970 at power-on, for the RTC */
