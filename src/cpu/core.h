@@ -93,6 +93,9 @@ struct tlb_detail {
 	gpa_t gpa; /* of the page */
 	u64 tag;   /* page and context whatever the permission; TLB_INVALID if unused */
 	u8 *host;  /* NULL: not RAM */
+	u8 rights; /* RIGHT_*: walk.h */
+	u8 page_shift;
+	bool rom;  /* writes are dropped */
 };
 
 /* Accesses are checked in one of these ways; each has its own entries, so a switch costs nothing. */
@@ -154,7 +157,7 @@ struct core_rmw {
 };
 
 struct jump_entry { u64 rip, key; struct block *block; };
-#define JUMP_BITS 12
+#define JUMP_BITS 13
 #define BLOCK_HASH_BITS 14
 
 struct core {
@@ -167,23 +170,26 @@ struct core {
 	struct block *block;    /* the running block */
 	_Atomic u32 attention;  /* raised by anyone who wants this processor to look up */
 	s64 budget;             /* instructions left before CORE_EXIT_BUDGET */
+	u64 jump_key;           /* what of mode and address space a jump-cache entry must match */
 
 	u32 block_mode;         /* BLOCK_* of the current state */
 	enum tlb_mode data_mode, code_mode;
 	bool slow;              /* single-step each instruction: TF, breakpoints, interrupt shadow */
 	bool watch;             /* DR7 has data breakpoints enabled */
+	u8 simd_blocked;        /* SIMD_*: classes of vector instructions that may not run, or not simply (simd.h) */
 	u64 debug_hits;         /* DR6 bits of data or I/O breakpoints hit by the current instruction */
 	enum core_exit exit;
 	struct core_rmw rmw;
 	u8 scratch[64] __attribute__((aligned(64))); /* memory operands of vector instructions */
 
 	unsigned processor;     /* index, also the initial APIC id */
+	u8 processors;          /* how many the machine has */
 	const struct core_environment *environment;
 	void *machine;
 	struct feature_set features; /* what this processor has */
 	const struct cpu_model *model;
 	bool amd;               /* AMD's behaviour where the vendors differ */
-	u8 physical_bits;
+	u8 physical_bits, linear_bits;
 
 	struct tlb *tlbs;       /* tlb.c */
 	struct block_cache *blocks; /* block.c */
@@ -193,7 +199,7 @@ struct core {
 /* ---- life (core.c) ---- */
 
 /*
- * Sets a core up in the power-on state (see core_reset). memory: core_memory_bytes() zeroed bytes, page-aligned, owned by the
+ * Sets a core up in the power-on state (see core_reset); NULL: the host gives no executable memory. memory: core_memory_bytes() zeroed bytes, page-aligned, owned by the
  * caller and given back after core_finish(). model: what CPUID says, from x86/model.h; features is the effective set.
  */
 size_t core_memory_bytes(void);

@@ -21,7 +21,4 @@ EXEC_FAMILIES(EXEC_DECLARE)
 /* #UD, for instructions that are invalid or absent. */
 exec_fn exec_invalid;
 
-/* True if the instruction must be the last of its block (branches, and whatever may return STEP_BREAK). */
-bool exec_ends_block(const struct insn *i);
-
 #endif

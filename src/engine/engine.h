@@ -49,8 +49,7 @@ struct engine_ops {
 	void (*startup)(struct engine_vcpu *vcpu, u8 vector);
 	void (*nmi)(struct engine_vcpu *vcpu);
 	u64 (*retired)(const struct engine_vcpu *vcpu);
-	/* RAM or ROM moved, or a device wrote to a page with decoded code in it. Any thread. */
-	void (*memory_changed)(struct engine_vm *vm);
+	/* A page got its first decoded code: no processor may write there unseen from now on. Any thread. */
 	void (*protect_code)(struct engine_vm *vm, gpa_t page);
 };
 

@@ -1,0 +1,51 @@
+/*
+ * The cache of decoded blocks.
+ *
+ * A block is found in two steps: by linear address in the jump cache, which is valid for one address space and mode and costs
+ * two comparisons; failing that by guest-physical address and mode, after a translation. A block is stale once its page's
+ * generation has moved on (someone wrote to the page); stale blocks are never run and are rebuilt on demand.
+ */
+#ifndef CPU_BLOCK_H
+#define CPU_BLOCK_H
+
+#include "cpu/core.h"
+
+#define BLOCK_ARENA_BYTES (12u << 20)
+
+struct block_cache {
+	struct jump_entry jump[1u << JUMP_BITS];
+	struct block *hash[1u << BLOCK_HASH_BITS];
+	u8 *arena;
+	size_t used;
+	struct block *single; /* room for one block of one instruction that is not cached */
+	_Atomic u32 device_generation; /* of devices' memory, where code is never cached and so never stale */
+	bool flush_wanted;    /* core_flush_blocks was called while a block was running */
+};
+
+/* Linear address of the next instruction. */
+u64 block_linear(const struct core *c);
+
+/* The block at cpu.rip, built if need be; NULL: the fetch faulted and cpu.event is set. single: of one instruction. */
+struct block *block_find(struct core *c, bool single);
+
+/* Does the block at this linear address still hold? */
+static inline bool block_is_current(const struct block *b)
+{
+	return atomic_load_explicit(b->page_generation, memory_order_relaxed) == b->generation;
+}
+
+static inline struct jump_entry *block_jump_slot(const struct core *c, u64 linear)
+{
+	/* Sixty-four consecutive slots for each page, so that the entries of one page can be dropped together. */
+	u64 page = linear >> PAGE_SHIFT;
+	u64 bucket = (page ^ page >> 8) & ((1u << (JUMP_BITS - 6)) - 1);
+
+	return &c->blocks->jump[bucket << 6 | ((linear ^ linear >> 6) & 63)];
+}
+
+void block_jumps_clear(struct core *c);
+void block_jumps_clear_page(struct core *c, gva_t address);
+/* Recomputes core.jump_key from mode and address-space context. */
+void block_key_changed(struct core *c);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * The run loop: blocks one after another, and between them whatever the processor does at an instruction boundary.
+ *
+ * The order at a boundary is the manual's ("Priority Among Concurrent Events"): traps of the last instruction, NMI,
+ * external interrupts, breakpoints on the next. Faults and software interrupts come back from blocks as
+ * a step and are delivered here, the one place.
+ */
+#include "base/assert.h"
+#include "cpu/block.h"
+#include "cpu/debug.h"
+#include "cpu/simd.h"
+
+#define SHADOW (CPU_BLOCKED_BY_STI | CPU_BLOCKED_BY_MOV_SS)
+
+u64 core_retired(const struct core *c)
+{
+	return c->cpu.retired + (c->op ? c->op->index : 0);
+}
+
+void core_attention(struct core *c)
+{
+	atomic_store(&c->attention, 1);
+}
+
+static void retire(struct core *c, unsigned instructions)
+{
+	c->cpu.retired += instructions;
+	c->budget -= instructions;
+}
+
+static bool event_raise(struct core *c, enum cpu_event_type type, u8 vector, u64 payload)
+{
+	c->cpu.event = (struct cpu_event){ .valid = true, .vector = vector, .type = type, .payload = payload };
+	c->cpu.activity = CPU_ACTIVE;
+	core_deliver_event(c);
+	return true;
+}
+
+static bool take_debug_trap(struct core *c)
+{
+	u64 hits = c->cpu.pending_debug;
+
+	if (!hits || c->cpu.interruptibility & CPU_BLOCKED_BY_MOV_SS)
+		return false;
+	c->cpu.pending_debug = 0;
+	return event_raise(c, EVENT_EXCEPTION, VECTOR_DB, hits);
+}
+
+static bool take_nmi(struct core *c)
+{
+	if (!c->cpu.nmi_pending || c->cpu.interruptibility & (CPU_BLOCKED_BY_NMI | SHADOW))
+		return false;
+	c->cpu.nmi_pending = false;
+	return event_raise(c, EVENT_NMI, VECTOR_NMI, 0);
+}
+
+static bool take_interrupt(struct core *c)
+{
+	int vector;
+
+	if (!(c->cpu.rflags & RFLAGS_IF) || c->cpu.interruptibility & SHADOW)
+		return false;
+	if (c->environment->interrupt_pending(c->machine, c->processor) < 0)
+		return false;
+	vector = c->environment->interrupt_acknowledge(c->machine, c->processor);
+	return vector >= 0 && event_raise(c, EVENT_EXTERNAL, (u8)vector, 0);
+}
+
+static bool take_event(struct core *c)
+{
+	return take_debug_trap(c) || take_nmi(c) || take_interrupt(c);
+}
+
+static bool needs_stepping(const struct core *c)
+{
+	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug ||
+	       (c->cpu.dr7 & DR7_ENABLE && debug_breaks_execution(&c->cpu));
+}
+
+/* Between two blocks. false: leave, with core.exit set. */
+static bool boundary(struct core *c)
+{
+	bool called = atomic_exchange(&c->attention, 0);
+
+	c->op = NULL;
+	c->block = NULL;
+	if (c->cpu.activity == CPU_SHUTDOWN) {
+		c->exit = CORE_EXIT_SHUTDOWN;
+		return false;
+	}
+	if (c->cpu.activity != CPU_WAIT_FOR_SIPI)
+		while (take_event(c) && c->cpu.activity != CPU_SHUTDOWN)
+			;
+	c->slow = needs_stepping(c);
+	if (c->cpu.activity == CPU_SHUTDOWN)
+		c->exit = CORE_EXIT_SHUTDOWN;
+	else if (c->cpu.activity != CPU_ACTIVE)
+		c->exit = CORE_EXIT_HALTED;
+	else if (called)
+		c->exit = CORE_EXIT_ATTENTION;
+	else if (c->budget <= 0)
+		c->exit = CORE_EXIT_BUDGET;
+	return c->exit == CORE_EXIT_NONE;
+}
+
+/* What a step means for the instruction pointer, the count and the pending event. */
+static void step_finish(struct core *c, const struct block *b, enum step step)
+{
+	unsigned before = c->op ? c->op->index : 0;
+
+	switch (step) {
+	case STEP_NEXT:
+		retire(c, b->ops);
+		return;
+	case STEP_BREAK:
+	case STEP_EXIT:
+		retire(c, before + 1);
+		break;
+	case STEP_RETRY:
+		c->cpu.rip = op_rip(c, c->op);
+		retire(c, before);
+		c->budget--; /* no instruction retired, yet the budget must end */
+		break;
+	case STEP_TRAP:
+	case STEP_FAULT:
+		retire(c, before + (step == STEP_TRAP));
+		c->op = NULL;
+		c->block = NULL;
+		c->cpu.interruptibility &= ~(u32)SHADOW;
+		core_deliver_event(c);
+		c->budget--;
+		break;
+	}
+	c->op = NULL;
+	c->block = NULL;
+}
+
+static enum step block_run(struct core *c, struct block *b)
+{
+	c->cpu.gpr[CPU_GPR_RIP] = c->cpu.rip;
+	c->block = b;
+	return b->op[0].fn(c, &b->op[0]);
+}
+
+/* One instruction with everything looked at: breakpoints, trap flag, shadow. */
+static void run_stepped(struct core *c)
+{
+	u32 shadow = c->cpu.interruptibility & SHADOW;
+	bool trap = c->cpu.rflags & RFLAGS_TF;
+	u64 hits = 0;
+	struct block *b;
+	enum step step = STEP_FAULT;
+
+	if (c->cpu.dr7 & DR7_ENABLE && !(c->cpu.rflags & RFLAGS_RF) && !(shadow & CPU_BLOCKED_BY_MOV_SS))
+		hits = debug_execution_hits(c, block_linear(c));
+	if (hits) {
+		event_raise(c, EVENT_EXCEPTION, VECTOR_DB, hits);
+		return;
+	}
+	c->debug_hits = 0;
+	c->op = NULL;
+	b = block_find(c, true);
+	if (b) {
+		c->cpu.rflags &= ~RFLAGS_RF;
+		step = block_run(c, b);
+	}
+	if (step == STEP_NEXT || step == STEP_BREAK || step == STEP_TRAP) {
+		/* The shadow lasts one instruction; one that this instruction made itself stays. */
+		if (shadow && (c->cpu.interruptibility & SHADOW) == shadow)
+			c->cpu.interruptibility &= ~shadow;
+		c->cpu.pending_debug |= c->debug_hits | (trap && step != STEP_TRAP ? DR6_BS : 0);
+	}
+	step_finish(c, b, step);
+}
+
+static void run_block(struct core *c)
+{
+	struct block *b = block_find(c, false);
+	enum step step;
+
+	if (unlikely(!b)) {
+		c->op = NULL;
+		step_finish(c, b, STEP_FAULT);
+		return;
+	}
+	c->debug_hits = 0;
+	step = block_run(c, b);
+	if (unlikely(c->debug_hits) && step != STEP_FAULT)
+		c->cpu.pending_debug |= c->debug_hits;
+	step_finish(c, b, step);
+}
+
+enum core_exit core_run(struct core *c, u64 instructions)
+{
+	c->exit = CORE_EXIT_NONE;
+	c->budget = (s64)min_u64(instructions, INT64_MAX / 2);
+	simd_enter(c);
+	while (boundary(c)) {
+		if (unlikely(c->slow)) {
+			run_stepped(c);
+			continue;
+		}
+		do
+			run_block(c);
+		while (likely(c->block && c->budget > 0 && !atomic_load_explicit(&c->attention, memory_order_relaxed)));
+	}
+	simd_leave(c);
+	return c->exit;
+}
