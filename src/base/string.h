@@ -1,15 +1,18 @@
-/* The C string functions that freestanding code may use: the compiler's own four, and a few beside them. */
+/*
+ * The C string functions that freestanding code may use. The compiler's built-in forms are named explicitly, so that
+ * small copies are inlined although -ffreestanding is on.
+ */
 #ifndef BASE_STRING_H
 #define BASE_STRING_H
 
 #include <stddef.h>
 
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
-void *memmove(void *to, const void *from, size_t bytes);
-void *memset(void *to, int byte, size_t bytes);
-int memcmp(const void *a, const void *b, size_t bytes);
-size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t bytes);
+#define memcpy(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#define memmove(to, from, bytes) __builtin_memmove(to, from, bytes)
+#define memset(to, byte, bytes) __builtin_memset(to, byte, bytes)
+#define memcmp(a, b, bytes) __builtin_memcmp(a, b, bytes)
+#define strlen(s) __builtin_strlen(s)
+#define strcmp(a, b) __builtin_strcmp(a, b)
+#define strncmp(a, b, bytes) __builtin_strncmp(a, b, bytes)
 
 #endif

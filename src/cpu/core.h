@@ -178,12 +178,13 @@ struct core {
 	bool watch;             /* DR7 has data breakpoints enabled */
 	u8 simd_blocked;        /* SIMD_*: classes of vector instructions that may not run, or not simply (simd.h) */
 	u64 debug_hits;         /* DR6 bits of data or I/O breakpoints hit by the current instruction */
+	bool event_external;    /* exceptions met now are met while delivering an event from outside the program: EXT */
 	enum core_exit exit;
 	struct core_rmw rmw;
 	u8 scratch[64] __attribute__((aligned(64))); /* memory operands of vector instructions */
 
 	unsigned processor;     /* index, also the initial APIC id */
-	u8 processors;          /* how many the machine has */
+	u16 processors;         /* how many the machine has */
 	const struct core_environment *environment;
 	void *machine;
 	struct feature_set features; /* what this processor has */

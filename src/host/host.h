@@ -70,8 +70,13 @@ struct host_disk_request {
 };
 u64 host_disk_bytes(const struct host_disk *disk);
 bool host_disk_read_only(const struct host_disk *disk);
-/* Asynchronous, or complete before it returns where the machine must be deterministic. */
+/* Returns at once; the request is done later. Any thread, with or without the bus lock. */
 void host_disk_submit(struct host_disk *disk, struct host_disk_request *request);
+/*
+ * A disk opened for a machine that must repeat exactly does nothing by itself: this does every waiting request, on the caller's
+ * thread, without the bus lock. false: there was none. Other disks: false.
+ */
+bool host_disk_poll(struct host_disk *disk);
 
 /* ---- network: one Ethernet port ---- */
 struct host_net;

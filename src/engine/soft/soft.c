@@ -47,7 +47,7 @@ static bool soft_vcpu_create(struct engine_vcpu *vcpu, unsigned processor, const
 		host_error_set(error, "no executable memory for the software processor; check the limits on this process's mappings");
 		return false;
 	}
-	vcpu->core->processors = (u8)config->processors;
+	vcpu->core->processors = (u16)config->processors;
 	return true;
 }
 
