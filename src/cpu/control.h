@@ -18,8 +18,8 @@ MUST_USE bool control_write_cr3(struct core *c, const struct op *op, u64 value);
 MUST_USE bool control_load_cr3(struct core *c, const struct op *op, u64 value);
 MUST_USE bool control_write_cr4(struct core *c, const struct op *op, u64 value);
 MUST_USE bool control_write_cr8(struct core *c, const struct op *op, u64 value);
-/* WRMSR to EFER; LMA in value is ignored. */
-MUST_USE bool control_write_efer(struct core *c, const struct op *op, u64 value);
+/* EFER as WRMSR writes it; LMA in value is ignored. false: #GP(0) is due, and has not been raised. */
+MUST_USE bool control_write_efer(struct core *c, u64 value);
 MUST_USE bool control_write_xcr0(struct core *c, const struct op *op, u64 value);
 
 /* LMSW: CR0's low four bits, PE can be set only. SMSW reads the low 16, 32 or 64 bits of cpu.cr0 as they are. */

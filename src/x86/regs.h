@@ -82,6 +82,18 @@ enum segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR,
 #define EFER_SVME BIT(12)
 #define EFER_LMSLE BIT(13)
 #define EFER_FFXSR BIT(14)
+#define EFER_AIBRSE BIT(21) /* automatic IBRS */
+
+#define X87_FSW_EXCEPTIONS BITS(5, 0)
+#define X87_FSW_SF BIT(6)
+#define X87_FSW_ES BIT(7)
+#define X87_FSW_TOP BITS(13, 11)
+#define X87_FSW_TOP_SHIFT 11
+#define X87_FSW_B BIT(15)
+#define X87_FCW_MASKS BITS(5, 0)
+#define X87_FCW_RESERVED_ONE BIT(6)
+#define X87_FCW_DEFINED (BITS(12, 8) | BITS(6, 0))
+#define X87_FCW_FNINIT 0x37f
 
 #define XCR0_X87 BIT(0)
 #define XCR0_SSE BIT(1)
@@ -118,6 +130,8 @@ enum system_descriptor {
 	DESCRIPTOR_CALL_GATE32 = 12, DESCRIPTOR_INTERRUPT_GATE32 = 14, DESCRIPTOR_TRAP_GATE32 = 15,
 };
 
+#define DESCRIPTOR_TSS_BUSY 2u /* the bit of a TSS's type */
+
 /* Exception vectors ("Protected-Mode Exceptions and Interrupts"). */
 enum vector {
 	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5,
@@ -136,9 +150,13 @@ enum vector {
 
 #define DR6_FIXED 0xffff0ff0ull
 #define DR6_B0 BIT(0)
+#define DR6_HITS BITS(3, 0)
 #define DR6_BD BIT(13)
 #define DR6_BS BIT(14)
 #define DR6_BT BIT(15)
+#define DR7_LOCAL (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(8)) /* L0-L3, LE */
+#define DEBUGCTL_LBR BIT(0)
+#define DEBUGCTL_BTF BIT(1)
 #define DR7_FIXED BIT(10)
 #define DR7_ENABLE BITS(7, 0)
 #define DR7_GD BIT(13)
