@@ -1,0 +1,233 @@
+/*
+ * Unpacking with the distribution's libraries: zlib, liblzma, libzstd, liblz4, libbz2.
+ *
+ * Every format runs the same way: the library writes into a buffer that doubles when it is full, up to
+ * HOST_DECOMPRESS_LIMIT, until it says that the stream has ended.
+ */
+#include "host/decompress.h"
+
+#include <bzlib.h>
+#include <lz4.h>
+#include <lzma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/bits.h"
+
+#define FIRST_OUTPUT_BYTES (1ull << 20)
+
+struct unpacking {
+	const u8 *in;
+	u64 in_bytes;
+	u8 *out;
+	u64 out_bytes, out_size; /* written, allocated */
+	struct host_error *error;
+};
+
+/* Makes room for at least one more byte; returns how many there are, 0 with the error set if there can be none. */
+static u64 make_room(struct unpacking *u)
+{
+	u64 size = u->out_size ? 2 * u->out_size : FIRST_OUTPUT_BYTES;
+	u8 *out;
+
+	if (u->out_bytes < u->out_size)
+		return u->out_size - u->out_bytes;
+	if (size > HOST_DECOMPRESS_LIMIT) {
+		host_error_set(u->error, "kernel: its compressed part unpacks to more than %llu MiB: damaged",
+			       HOST_DECOMPRESS_LIMIT >> 20);
+		return 0;
+	}
+	out = realloc(u->out, size);
+	if (!out) {
+		host_error_set(u->error, "out of memory while unpacking the kernel");
+		return 0;
+	}
+	u->out = out;
+	u->out_size = size;
+	return size - u->out_bytes;
+}
+
+static bool unpack_gzip(struct unpacking *u)
+{
+	z_stream stream = { .next_in = (Bytef *)u->in, .avail_in = (uInt)u->in_bytes };
+	int status = inflateInit2(&stream, 15 + 16); /* the largest window, gzip header */
+
+	while (status == Z_OK) {
+		u64 room = make_room(u);
+
+		if (!room)
+			break;
+		stream.next_out = u->out + u->out_bytes;
+		stream.avail_out = (uInt)room;
+		status = inflate(&stream, Z_NO_FLUSH);
+		u->out_bytes += room - stream.avail_out;
+	}
+	inflateEnd(&stream);
+	return status == Z_STREAM_END;
+}
+
+static bool run_lzma(struct unpacking *u, lzma_stream *stream, lzma_ret status)
+{
+	stream->next_in = u->in;
+	stream->avail_in = u->in_bytes;
+	while (status == LZMA_OK) {
+		u64 room = make_room(u);
+
+		if (!room)
+			break;
+		stream->next_out = u->out + u->out_bytes;
+		stream->avail_out = room;
+		status = lzma_code(stream, LZMA_RUN);
+		u->out_bytes += room - stream->avail_out;
+	}
+	lzma_end(stream);
+	return status == LZMA_STREAM_END;
+}
+
+static bool unpack_xz(struct unpacking *u)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+
+	return run_lzma(u, &stream, lzma_stream_decoder(&stream, HOST_DECOMPRESS_LIMIT, 0));
+}
+
+static bool unpack_lzma(struct unpacking *u)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+
+	return run_lzma(u, &stream, lzma_alone_decoder(&stream, HOST_DECOMPRESS_LIMIT));
+}
+
+static bool unpack_zstd(struct unpacking *u)
+{
+	ZSTD_DStream *stream = ZSTD_createDStream();
+	ZSTD_inBuffer in = { u->in, u->in_bytes, 0 };
+	size_t status = 1; /* 0 at the end of the frame */
+
+	while (stream && status && make_room(u)) {
+		ZSTD_outBuffer out = { u->out, u->out_size, u->out_bytes };
+		size_t before = in.pos;
+
+		status = ZSTD_decompressStream(stream, &out, &in);
+		/* A truncated stream makes no progress and reports no error. */
+		if (ZSTD_isError(status) || (status && in.pos == before && out.pos == u->out_bytes))
+			break;
+		u->out_bytes = out.pos;
+	}
+	ZSTD_freeDStream(stream);
+	return !status;
+}
+
+static bool unpack_bzip2(struct unpacking *u)
+{
+	bz_stream stream = { .next_in = (char *)u->in, .avail_in = (unsigned)u->in_bytes };
+	int status = BZ2_bzDecompressInit(&stream, 0, 0);
+
+	while (status == BZ_OK) {
+		u64 room = make_room(u);
+		unsigned in_before = stream.avail_in;
+
+		if (!room)
+			break;
+		stream.next_out = (char *)u->out + u->out_bytes;
+		stream.avail_out = (unsigned)room;
+		status = BZ2_bzDecompress(&stream);
+		u->out_bytes += room - stream.avail_out;
+		/* A truncated stream makes no progress and reports no error. */
+		if (status == BZ_OK && stream.avail_in == in_before && stream.avail_out == room)
+			break;
+	}
+	BZ2_bzDecompressEnd(&stream);
+	return status == BZ_STREAM_END;
+}
+
+/*
+ * The legacy frame: a magic number, then blocks of up to 8 MiB unpacked, each after its packed size. What ends it is the end
+ * of the data, or bytes that are no size: Linux appends the unpacked size.
+ */
+#define LZ4_MAGIC_BYTES 4u
+#define LZ4_BLOCK_BYTES (8u << 20)
+
+static bool unpack_lz4(struct unpacking *u)
+{
+	u64 at = LZ4_MAGIC_BYTES, left;
+	u32 packed;
+	int unpacked;
+
+	for (;;) {
+		left = u->in_bytes - at;
+		if (left < sizeof(packed))
+			break;
+		memcpy(&packed, u->in + at, sizeof(packed));
+		if (!packed || packed > left - sizeof(packed))
+			break;
+		while (u->out_size - u->out_bytes < LZ4_BLOCK_BYTES) {
+			u64 used = u->out_bytes, room;
+
+			u->out_bytes = u->out_size; /* asks for more although there is a little */
+			room = make_room(u);
+			u->out_bytes = used;
+			if (!room)
+				return false;
+		}
+		unpacked = LZ4_decompress_safe((const char *)u->in + at + sizeof(packed), (char *)u->out + u->out_bytes,
+					       (int)packed, LZ4_BLOCK_BYTES);
+		if (unpacked < 0)
+			return false;
+		u->out_bytes += (u64)unpacked;
+		at += sizeof(packed) + packed;
+	}
+	return u->out_bytes && left <= sizeof(packed);
+}
+
+static const struct format {
+	const char *name;
+	u8 magic[6];
+	u8 magic_bytes;
+	bool (*unpack)(struct unpacking *u);
+} formats[] = {
+	{ "gzip", { 0x1f, 0x8b, 8 }, 3, unpack_gzip },
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
+	{ "lzma", { 0x5d, 0, 0 }, 3, unpack_lzma },
+	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
+	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
+	{ "bzip2", { 'B', 'Z', 'h' }, 3, unpack_bzip2 },
+};
+
+static const struct format *find_format(const u8 *in, u64 bytes)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(formats); i++) {
+		const struct format *format = &formats[i];
+
+		if (bytes >= format->magic_bytes && !memcmp(in, format->magic, format->magic_bytes))
+			return format;
+	}
+	return NULL;
+}
+
+bool host_decompress_known(const u8 *in, u64 bytes)
+{
+	return find_format(in, bytes);
+}
+
+bool host_decompress(const u8 *in, u64 bytes, u8 **out, u64 *out_bytes, struct host_error *error)
+{
+	const struct format *format = find_format(in, bytes);
+	struct unpacking u = { .in = in, .in_bytes = bytes, .error = error };
+
+	/* The libraries count in 32 bits. */
+	if (!format || bytes > HOST_DECOMPRESS_LIMIT) {
+		host_error_set(error, "kernel: compressed in an unknown format");
+		return false;
+	}
+	host_error_set(error, "kernel: its compressed part (%s) is damaged; get it again", format->name);
+	if (!format->unpack(&u)) {
+		free(u.out);
+		return false;
+	}
+	*out = u.out;
+	*out_bytes = u.out_bytes;
+	return true;
+}
