@@ -182,6 +182,7 @@ enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct memory *memo
 void virtqueue_rewind(struct virtqueue *queue, u16 count)
 {
 	queue->next_avail = (u16)(queue->next_avail - count);
+	queue->next_used = queue->published;
 }
 
 /* ---- the used ring ---- */

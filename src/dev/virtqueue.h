@@ -54,7 +54,7 @@ bool virtqueue_valid(const struct virtqueue *queue, const struct memory *memory)
 /* Takes the next chain. When EMPTY, the driver has been asked to notify of the next one. */
 MUST_USE enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct memory *memory,
 					     struct virtqueue_chain *chain);
-/* Gives back the last `count` chains taken, unused. */
+/* As if the last `count` chains had not been taken, nor anything pushed since virtqueue_publish(). */
 void virtqueue_rewind(struct virtqueue *queue, u16 count);
 /* Writes a used element; the driver does not see it before virtqueue_publish(). */
 MUST_USE bool virtqueue_push(struct virtqueue *queue, struct memory *memory, u16 head, u32 bytes);
