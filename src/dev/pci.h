@@ -4,9 +4,9 @@
  * There is no firmware, so pci_assign_resources() plays its part at power-on. Only function 0 of each device exists.
  *
  * Interrupt wires, for the writer of _PRT: INTA..INTD (pin 0..3) of device d on bus 0 is global system interrupt
- * LAYOUT_PCI_GSI_BASE + (d + pin) % LAYOUT_PCI_GSIS, an IOAPIC pin, level-triggered, active low by PCI's convention (the line
- * object here carries "asserted"). So: Package { d << 16 | 0xffff, pin, 0, 16 + (d + pin) % 8 } for d = 0..31, pin = 0..3.
- * The PIC is not wired: Interrupt Line reads 0xff, "no connection".
+ * LAYOUT_PCI_GSI_BASE + (d + pin) % LAYOUT_PCI_GSIS, an IOAPIC pin, level-triggered, active low by PCI's
+ * convention (the line object here carries "asserted"). So: Package { d << 16 | 0xffff, pin, 0, 16 + (d + pin) % 8 }
+ * for d = 0..31, pin = 0..3. The PIC is not wired: Interrupt Line reads 0xff, "no connection".
  */
 #ifndef DEV_PCI_H
 #define DEV_PCI_H
@@ -138,8 +138,8 @@ struct pci_host {
 /* ---- the bus (pci.c) ---- */
 
 /*
- * Fills in a host with its bridge and places configuration ports and ECAM; false if those addresses are taken. The caller then
- * sets wires and reset.
+ * Fills in a host with its bridge and places configuration ports and ECAM; false if those addresses are taken. The
+ * caller then sets wires and reset.
  */
 MUST_USE bool pci_host_init(struct pci_host *host, struct bus *bus, struct msi_sink msi);
 
@@ -158,7 +158,7 @@ bool pci_busy(const struct pci_host *host);
 /* After states were loaded from a snapshot: BARs and interrupt wires follow. */
 void pci_restored(struct pci_host *host);
 
-/* Moves every BAR to where command and BAR registers say. One that would overlap another device waits till there is room. */
+/* Moves every BAR to where its registers say. One that would overlap another device waits till there is room. */
 void pci_place_bars(struct pci_host *host);
 
 /* ---- a function (pci_function.c) ---- */

@@ -1,8 +1,8 @@
 /*
  * A PCI function's configuration space: bytes, with a mask of those bits that software may change.
  *
- * A write changes the masked bits and then the rest of the function follows: BARs move, the interrupt wire is gated, MSI-X
- * sends what it held back. So sizing a BAR needs no code: its low bits are not in the mask.
+ * A write changes the masked bits and then the rest of the function follows: BARs move, the interrupt wire is gated,
+ * MSI-X sends what it held back. So sizing a BAR needs no code: its low bits are not in the mask.
  */
 #include "base/assert.h"
 #include "base/bits.h"

@@ -1,8 +1,8 @@
 /*
  * "MSI-X Capability and Table Structures": a function's interrupts as messages, each with its own mask.
  *
- * The capability lies in configuration space, the table and the pending bits in a BAR. A message that may not go now (the
- * vector or the function masked, or no bus mastering) is remembered as pending and goes when it may.
+ * The capability lies in configuration space, the table and the pending bits in a BAR. A message that may not go now
+ * (the vector or the function masked, or no bus mastering) is remembered as pending and goes when it may.
  */
 #include "base/assert.h"
 #include "base/bits.h"

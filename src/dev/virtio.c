@@ -118,7 +118,8 @@ void virtio_fail(struct virtio *virtio)
 	if (virtio->state.status & VIRTIO_STATUS_DEVICE_NEEDS_RESET)
 		return;
 	virtio->state.status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
-	/* "If DRIVER_OK is set, after it sets DEVICE_NEEDS_RESET, the device MUST send a configuration change notification" */
+	/* "If DRIVER_OK is set, after it sets DEVICE_NEEDS_RESET, the device MUST send a device configuration change
+	 * notification" */
 	if (virtio->state.status & VIRTIO_STATUS_DRIVER_OK)
 		virtio_interrupt_config(virtio);
 }

@@ -1,9 +1,9 @@
 /*
  * A virtio 1.x device over PCI: what block, network, console and entropy devices have in common.
  *
- * A device embeds a struct virtio, gives it its type, features and configuration, and then only pops chains, pushes them back
- * and signals. Modern only: no transitional registers. A driver that breaks a rule gets DEVICE_NEEDS_RESET and nothing else
- * happens: from then on virtio_pop() finds nothing.
+ * A device embeds a struct virtio, gives it its type, features and configuration, and then only pops chains, pushes
+ * them back and signals. Modern only: no transitional registers. A driver that breaks a rule gets DEVICE_NEEDS_RESET
+ * and nothing else happens: from then on virtio_pop() finds nothing.
  */
 #ifndef DEV_VIRTIO_H
 #define DEV_VIRTIO_H
@@ -91,7 +91,7 @@ bool virtio_has_feature(const struct virtio *virtio, unsigned bit);
 /* Takes the next chain of a queue; false: none. */
 MUST_USE bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain);
 void virtio_rewind(struct virtio *virtio, unsigned queue, u16 chains);
-/* Gives a chain back with so many bytes written, counted from its first writable one. Seen by the driver after virtio_signal(). */
+/* Gives a chain back with so many bytes written, from its first writable one; seen after virtio_signal(). */
 void virtio_push(struct virtio *virtio, unsigned queue, u16 head, u64 bytes);
 void virtio_signal(struct virtio *virtio, unsigned queue);
 

@@ -1,9 +1,9 @@
 /*
  * "Block Device": see virtio_blk.h.
  *
- * A request is a run of readable bytes (header, data to write) and a run of writable bytes (data read, one status byte); how
- * the driver cuts them into descriptors does not matter ("Message Framing"). What is wrong with a request's contents is
- * answered in its status; only a request without room for header and status makes the device fail.
+ * A request is a run of readable bytes (header, data to write) and a run of writable bytes (data read, one status
+ * byte); how the driver cuts them into descriptors does not matter ("Message Framing"). What is wrong with a request's
+ * contents is answered in its status; only one without room for header and status makes the device fail.
  */
 #include "dev/virtio_blk.h"
 
@@ -221,7 +221,7 @@ static void put(struct virtio_blk_request *request)
 	request->blk->free = request;
 }
 
-static void pump(struct virtio_blk *blk);
+static void drain_from(struct virtio_blk *blk, unsigned first);
 
 /* The host's answer, on any thread, without the bus lock. */
 static void done(struct host_disk_request *host, bool ok)
@@ -241,7 +241,7 @@ static void done(struct host_disk_request *host, bool ok)
 	if (virtio_end(virtio, request->queue))
 		answer(request);
 	put(request);
-	pump(blk);
+	drain_from(blk, request->queue + 1); /* the others first, so that none starves */
 	bus_unlock(blk->bus);
 }
 
@@ -263,8 +263,8 @@ static struct virtio_blk_request *take(struct virtio_blk *blk, unsigned queue)
 	return request;
 }
 
-/* Takes what a queue holds, as far as there are requests for it; those for the host are appended to *tail. */
-static void drain(struct virtio_blk *blk, unsigned queue, struct virtio_blk_request ***tail)
+/* Takes what a queue holds, as far as there are requests for it. */
+static void drain(struct virtio_blk *blk, unsigned queue)
 {
 	while (blk->free) {
 		struct virtio_blk_request *request = take(blk, queue);
@@ -273,46 +273,24 @@ static void drain(struct virtio_blk *blk, unsigned queue, struct virtio_blk_requ
 			blk->waiting &= ~(1u << queue);
 			return;
 		}
-		if (!prepare(request)) {
+		if (prepare(request)) {
+			virtio_begin(&blk->virtio, queue);
+			host_disk_submit(blk->disk, &request->host);
+		} else {
 			answer(request);
 			put(request);
-			continue;
 		}
-		virtio_begin(&blk->virtio, queue);
-		request->next = NULL;
-		**tail = request;
-		*tail = &request->next;
 	}
 }
 
-/*
- * Bus lock held; given up meanwhile. One at a time: whoever comes while another one pumps (another processor, or the host
- * completing a request before host_disk_submit returns) leaves it to him, who looks again before he ends.
- */
-static void pump(struct virtio_blk *blk)
+static void drain_from(struct virtio_blk *blk, unsigned first)
 {
-	if (blk->pumping)
-		return;
-	blk->pumping = true;
-	for (;;) {
-		struct virtio_blk_request *ready = NULL, **tail = &ready;
+	for (unsigned i = 0; i < blk->virtio.queue_count; i++) {
+		unsigned queue = (first + i) % blk->virtio.queue_count;
 
-		for (unsigned queue = 0; queue < blk->virtio.queue_count; queue++) {
-			if (blk->waiting & 1u << queue)
-				drain(blk, queue, &tail);
-		}
-		if (!ready)
-			break;
-		bus_unlock(blk->bus);
-		while (ready) {
-			struct virtio_blk_request *request = ready;
-
-			ready = request->next;
-			host_disk_submit(blk->disk, &request->host);
-		}
-		bus_lock(blk->bus);
+		if (blk->waiting & 1u << queue)
+			drain(blk, queue);
 	}
-	blk->pumping = false;
 }
 
 static void notify(void *device, unsigned queue)
@@ -320,7 +298,7 @@ static void notify(void *device, unsigned queue)
 	struct virtio_blk *blk = device;
 
 	blk->waiting |= 1u << queue;
-	pump(blk);
+	drain_from(blk, queue);
 }
 
 static const struct virtio_ops blk_ops = { .notify = notify };
@@ -334,7 +312,8 @@ void virtio_blk_init(struct virtio_blk *blk, struct bus *bus, struct memory *mem
 		.pci_class = PCI_CLASS_MASS_STORAGE,
 		.features = BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) |
 			    BIT(VIRTIO_BLK_F_MQ) |
-			    (read_only ? BIT(VIRTIO_BLK_F_RO) : BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES)),
+			    (read_only ? BIT(VIRTIO_BLK_F_RO)
+				       : BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES)),
 		.queues = queues,
 	};
 	const struct config config = {

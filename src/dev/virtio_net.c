@@ -1,8 +1,8 @@
 /*
  * "Network Device": see virtio_net.h.
  *
- * Each frame in a buffer is preceded by struct virtio_net_hdr. A received frame may be spread over several buffers if the
- * driver took MRG_RXBUF; their count goes into the first one's header, which is written last.
+ * Each frame in a buffer is preceded by struct virtio_net_hdr. A received frame may be spread over several buffers if
+ * the driver took MRG_RXBUF; their count goes into the first one's header, which is written last.
  */
 #include "dev/virtio_net.h"
 
@@ -34,8 +34,8 @@ struct header {
 /* ---- receive ---- */
 
 /*
- * Writes header and frame into as many buffers as it takes. false if there are too few: then none is taken. A frame that
- * one buffer cannot hold, where the driver allows no more, is lost.
+ * Writes header and frame into as many buffers as it takes. false if there are too few: then none is taken. A frame
+ * that one buffer cannot hold, where the driver allows no more, is lost.
  */
 static bool deliver(struct virtio_net *device, const u8 *frame, u64 bytes)
 {

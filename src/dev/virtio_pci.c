@@ -1,8 +1,8 @@
 /*
  * "Virtio Over PCI Bus": the registers through which a driver finds, configures and notifies a virtio device.
  *
- * Vendor capabilities say where the structures lie: each has a page of BAR 0. Fields answer only to accesses of their own width
- * (64-bit ones also by halves), which is all that the specification lets a driver do; others change nothing.
+ * Vendor capabilities say where the structures lie: each has a page of BAR 0. Fields answer only to accesses of their
+ * own width (64-bit ones also by halves), which is all that the specification lets a driver do; others change nothing.
  */
 #include "base/bits.h"
 #include "base/string.h"
@@ -369,7 +369,8 @@ void virtio_pci_init(struct virtio *virtio, const struct virtio_identity *identi
 	pci_add_bar(&virtio->pci, VIRTIO_BAR_REGISTERS, BUS_MEMORY, VIRTIO_PAGES * VIRTIO_PAGE_BYTES, &registers_ops,
 		    virtio);
 	pci_add_msix(&virtio->pci, VIRTIO_BAR_MSIX, identity->queues + 1);
-	add_structure(virtio, CAPABILITY_COMMON, VIRTIO_PAGE_COMMON * VIRTIO_PAGE_BYTES, sizeof(struct common_config), 0);
+	add_structure(virtio, CAPABILITY_COMMON, VIRTIO_PAGE_COMMON * VIRTIO_PAGE_BYTES, sizeof(struct common_config),
+		      0);
 	add_structure(virtio, CAPABILITY_NOTIFY, VIRTIO_PAGE_NOTIFY * VIRTIO_PAGE_BYTES,
 		      identity->queues * VIRTIO_NOTIFY_MULTIPLIER, VIRTIO_NOTIFY_MULTIPLIER);
 	add_structure(virtio, CAPABILITY_ISR, VIRTIO_PAGE_ISR * VIRTIO_PAGE_BYTES, 1, 0);

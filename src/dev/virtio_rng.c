@@ -1,7 +1,7 @@
 /*
  * "Entropy Device": one queue of buffers to fill.
  *
- * A buffer gets at most RNG_BYTES_MAX: "the device MAY use less than the entire buffer", and drivers take what they get.
+ * A buffer gets at most RNG_BYTES_MAX: the device may use less than all of it, and drivers take what they get.
  */
 #include "dev/virtio_rng.h"
 

@@ -1,10 +1,10 @@
 /*
  * Split virtqueues, the device's side: see virtqueue.h.
  *
- * The driver runs on other processors at the same time, so the rings' indexes are read and written atomically: an index is
- * acquired before what it covers is read, released after what it covers was written; and between writing one side's index
- * and reading the other's wish for a notification stands a full barrier, or both could sleep ("Used Buffer Notification
- * Suppression").
+ * The driver runs on other processors at the same time, so the rings' indexes are read and written atomically: an index
+ * is acquired before what it covers is read, released after what it covers was written; and between writing one side's
+ * index and reading the other's wish for a notification stands a full barrier, or both could sleep ("Used Buffer
+ * Notification Suppression").
  */
 #include "dev/virtqueue.h"
 
@@ -133,8 +133,8 @@ static bool read_chain(const struct virtqueue *queue, const struct memory *memor
 	u32 index = chain->head;
 
 	/*
-	 * A loop ends at the limit on segments. (The limit should be the queue's own size, but with indirect tables drivers
-	 * go by the device's limits even when they shrink the queue.)
+	 * A loop ends at the limit on segments. (It should be the queue's own size, but with indirect tables drivers go
+	 * by the device's limits even when they shrink the queue.)
 	 */
 	while (read_descriptor(&table, memory, index, &desc)) {
 		if (desc.flags & VIRTQ_DESC_F_INDIRECT) {

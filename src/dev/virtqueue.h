@@ -36,7 +36,7 @@ struct virtqueue_segment {
 	u32 bytes;
 };
 
-/* A descriptor chain: first what the device reads, then what it writes. No two drivers need to frame a message alike. */
+/* A descriptor chain: first what the device reads, then what it writes. */
 struct virtqueue_chain {
 	u16 head;
 	unsigned readable, writable; /* segments */
@@ -62,8 +62,8 @@ MUST_USE bool virtqueue_push(struct virtqueue *queue, struct memory *memory, u16
 MUST_USE bool virtqueue_publish(struct virtqueue *queue, struct memory *memory, bool *interrupt);
 
 /*
- * Copies between a chain's readable (or writable) bytes, as one run, and a buffer. Returns how many bytes there were to copy,
- * at most `bytes`.
+ * Copies between a chain's readable (or writable) bytes, as one run, and a buffer. Returns how many bytes there were to
+ * copy, at most `bytes`.
  */
 u64 virtqueue_chain_read(const struct virtqueue_chain *chain, u64 offset, void *to, u64 bytes);
 u64 virtqueue_chain_write(const struct virtqueue_chain *chain, struct memory *memory, u64 offset, const void *from,
