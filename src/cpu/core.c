@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "cpu/block.h"
 #include "cpu/debug.h"
+#include "cpu/msr.h"
 #include "cpu/simd.h"
 #include "cpu/tlb.h"
 #include "x86/model.h"
@@ -58,11 +59,6 @@ void core_finish(struct core *c)
 #define RESET_RIP 0xfff0
 #define RESET_FCW 0x40
 #define RESET_MXCSR 0x1f80
-#define RESET_PAT 0x0007040600070406ull
-#define APIC_BASE_ADDRESS 0xfee00000ull
-#define APIC_BASE_BSP BIT(8)
-#define APIC_BASE_ENABLE BIT(11)
-#define MISC_ENABLE_FAST_STRINGS BIT(0)
 
 static void segments_reset(struct cpu *cpu)
 {
@@ -115,9 +111,7 @@ static void power_on_reset(struct core *c)
 	cpu->x87.fcw = RESET_FCW;
 	cpu->vector.mxcsr = RESET_MXCSR;
 	cpu->xcr0 = XCR0_X87;
-	cpu->pat = RESET_PAT;
-	cpu->misc_enable = MISC_ENABLE_FAST_STRINGS;
-	cpu->apic_base = APIC_BASE_ADDRESS | APIC_BASE_ENABLE | (c->processor ? 0 : APIC_BASE_BSP);
+	msr_reset(c);
 }
 
 void core_reset(struct core *c, bool init)

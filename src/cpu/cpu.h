@@ -83,6 +83,13 @@ struct cpu_mtrr {
 	u64 fixed[11];
 };
 
+/* Machine-check error-reporting banks ("Machine-Check Architecture"); nothing here ever reports an error by itself. */
+#define CPU_MC_BANKS 4
+
+struct cpu_mc_bank {
+	u64 ctl, status, addr, misc;
+};
+
 struct cpu {
 	/* What every instruction touches comes first. */
 	u64 gpr[CPU_GPR_SLOTS];
@@ -107,6 +114,8 @@ struct cpu {
 	u64 apic_base, pat, misc_enable, feature_control, debugctl, spec_ctrl;
 	u64 mcg_status, mcg_ctl;
 	u64 tsc_deadline;
+	u64 syscfg, hwcr, nb_cfg, de_cfg; /* AMD */
+	struct cpu_mc_bank mc_bank[CPU_MC_BANKS];
 	struct cpu_mtrr mtrr;
 
 	struct cpu_x87 x87;
