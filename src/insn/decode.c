@@ -176,6 +176,8 @@ static const struct insn_row *find_row(const struct decoder *d, unsigned number)
 		key |= KEY_REGISTER;
 	if (d->mode64)
 		key |= KEY_MODE64;
+	if (d->amd)
+		key |= KEY_AMD;
 	if (d->rex & REX_W)
 		key |= d->mode64 ? KEY_W | KEY_W64 : KEY_W;
 	if (d->rex & REX_B)

@@ -38,6 +38,7 @@ enum insn_table {
 #define KEY_L (1u << 10)
 #define KEY_REXB (1u << 11)
 #define KEY_PP(pp) ((pp) << 12)
+#define KEY_AMD (1u << 14)
 
 /* A row's flags: how its sizes follow from prefixes and mode. Without any, 66 and W choose 2, 4 or 8. */
 #define ROW_LOCK (1u << 0)  /* LOCK is allowed if operand 0 is memory */
