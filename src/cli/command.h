@@ -1,0 +1,9 @@
+/* The commands of the program: one file each. argv holds the words after the command's name. They return an exit status. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#define COMMAND(id, name, summary) int command_##id(int argc, char **argv);
+#include "cli/command.def"
+#undef COMMAND
+
+#endif
