@@ -1,4 +1,4 @@
-/* Formatted text into a buffer: see format.h. One pass over the format, each conversion a length known before it is written. */
+/* Formatted text into a buffer: see format.h. Each conversion knows its length before it is written. */
 #include "base/format.h"
 #include "base/string.h"
 

@@ -71,21 +71,12 @@ static void segments_reset(struct cpu *cpu)
 	cpu->idtr = (struct cpu_table){ .limit = 0xffff };
 }
 
-static u64 reset_signature(const struct cpu_model *model)
-{
-	unsigned family = model->family > 15 ? 15 : model->family;
-	unsigned extended = model->family > 15 ? model->family - 15u : 0;
-
-	return (u64)extended << 20 | (u64)(model->model >> 4) << 16 | (u64)family << 8 | (u64)(model->model & 15) << 4 |
-	       model->stepping;
-}
-
 static void execution_reset(struct core *c)
 {
 	struct cpu *cpu = &c->cpu;
 
 	memset(cpu->gpr, 0, sizeof(cpu->gpr));
-	cpu->gpr[GPR_RDX] = reset_signature(c->model);
+	cpu->gpr[GPR_RDX] = model_signature(c->model);
 	cpu->rip = RESET_RIP;
 	cpu_set_rflags(cpu, 0);
 	segments_reset(cpu);

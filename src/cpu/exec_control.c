@@ -9,6 +9,7 @@
 #include "cpu/control.h"
 #include "cpu/exec_sys.h"
 #include "cpu/tlb.h"
+#include "cpu/xsave.h"
 
 /* The general register of a MOV to or from CR or DR is as wide as the mode, whatever the prefixes. */
 static unsigned move_size(const struct op *op)
@@ -191,14 +192,15 @@ enum step exec_invpcid(struct core *c, const struct op *op)
 enum step exec_xgetbv(struct core *c, const struct op *op)
 {
 	u32 index = (u32)c->cpu.gpr[GPR_RCX];
+	u64 value;
 
 	if (!(c->cpu.cr4 & CR4_OSXSAVE))
 		return core_raise_ud(c, op);
 	if (index != XCR_XFEATURE_ENABLED && !(index == XCR_IN_USE && feature_has(&c->features, FEAT_XGETBV1)))
 		return core_raise_gp(c, op, 0);
-	/* XINUSE may be 1 for a component in its initial state, and here always is. */
-	c->cpu.gpr[GPR_RAX] = (u32)c->cpu.xcr0;
-	c->cpu.gpr[GPR_RDX] = c->cpu.xcr0 >> 32;
+	value = index == XCR_IN_USE ? c->cpu.xcr0 & xsave_in_use(c) : c->cpu.xcr0;
+	c->cpu.gpr[GPR_RAX] = (u32)value;
+	c->cpu.gpr[GPR_RDX] = value >> 32;
 	EXEC_NEXT(c, op);
 }
 

@@ -1,8 +1,8 @@
 /*
  * CPU models and the "MODEL[,+feature,-feature]" language: see model.h.
  *
- * The words of a specification act from left to right. Adding a feature adds what it needs; removing one removes what needs
- * it; so that every intermediate set is closed, and the one that CPUID reports always makes sense.
+ * The words of a specification act from left to right. Adding a feature adds what it needs; removing one removes what
+ * needs it; so that every intermediate set is closed, and the one that CPUID reports always makes sense.
  */
 #include "x86/model.h"
 #include "base/bits.h"
@@ -17,10 +17,11 @@
 #define IN_WORD_3(id) IN_WORD(id, 3)
 
 static const struct cpu_model models[] = {
-#define MODEL(name_, vendor_, family_, model_, stepping_, brand_, leaf_, extended_, physical_, linear_, cache_, list, text) \
-	{ .name = name_, .vendor = VENDOR_##vendor_, .family = family_, .model = model_, .stepping = stepping_,            \
-	  .brand = brand_, .max_leaf = leaf_, .max_extended_leaf = extended_, .physical_bits = physical_,                  \
-	  .linear_bits = linear_, .cache = cache_, .description = text,                                                    \
+#define MODEL(name_, vendor_, family_, model_, stepping_, brand_, leaf_, extended_, physical_, linear_, cache_, list, \
+	      text)                                                                                                    \
+	{ .name = name_, .vendor = VENDOR_##vendor_, .family = family_, .model = model_, .stepping = stepping_,       \
+	  .brand = brand_, .max_leaf = leaf_, .max_extended_leaf = extended_, .physical_bits = physical_,              \
+	  .linear_bits = linear_, .cache = cache_, .description = text,                                                \
 	  .features = { { 0 list(IN_WORD_0), 0 list(IN_WORD_1), 0 list(IN_WORD_2), 0 list(IN_WORD_3) } } },
 #include "x86/models.def"
 #undef MODEL
@@ -39,15 +40,16 @@ static const struct {
 } not_yet[] = {
 #define VTX "VT-x is not implemented yet"
 #define AMDV "AMD-V is not implemented yet"
-	{ FEAT_VMX, VTX }, { FEAT_VMX_SECONDARY_CTLS, VTX }, { FEAT_VMX_TRUE_CTLS, VTX }, { FEAT_VMX_PREEMPTION_TIMER, VTX },
-	{ FEAT_EPT, VTX }, { FEAT_VPID, VTX }, { FEAT_UNRESTRICTED_GUEST, VTX }, { FEAT_EPT_1GB, VTX }, { FEAT_VMX_PLE, VTX },
-	{ FEAT_VMX_APICV, VTX }, { FEAT_VMX_POSTED_INTERRUPTS, VTX }, { FEAT_VMFUNC, VTX }, { FEAT_VMCS_SHADOWING, VTX },
-	{ FEAT_EPT_AD, VTX }, { FEAT_EPT_VE, VTX }, { FEAT_PML, VTX }, { FEAT_VMX_TSC_SCALING, VTX }, { FEAT_EPT_MBEC, VTX },
-	{ FEAT_EPT_5LEVEL, VTX },
+	{ FEAT_VMX, VTX }, { FEAT_VMX_SECONDARY_CTLS, VTX }, { FEAT_VMX_TRUE_CTLS, VTX },
+	{ FEAT_VMX_PREEMPTION_TIMER, VTX }, { FEAT_EPT, VTX }, { FEAT_VPID, VTX }, { FEAT_UNRESTRICTED_GUEST, VTX },
+	{ FEAT_EPT_1GB, VTX }, { FEAT_VMX_PLE, VTX }, { FEAT_VMX_APICV, VTX }, { FEAT_VMX_POSTED_INTERRUPTS, VTX },
+	{ FEAT_VMFUNC, VTX }, { FEAT_VMCS_SHADOWING, VTX }, { FEAT_EPT_AD, VTX }, { FEAT_EPT_VE, VTX },
+	{ FEAT_PML, VTX }, { FEAT_VMX_TSC_SCALING, VTX }, { FEAT_EPT_MBEC, VTX }, { FEAT_EPT_5LEVEL, VTX },
 	{ FEAT_SVM, AMDV }, { FEAT_NPT, AMDV }, { FEAT_LBRV, AMDV }, { FEAT_SVM_LOCK, AMDV }, { FEAT_NRIP_SAVE, AMDV },
-	{ FEAT_TSC_RATE_MSR, AMDV }, { FEAT_VMCB_CLEAN, AMDV }, { FEAT_FLUSH_BY_ASID, AMDV }, { FEAT_DECODE_ASSISTS, AMDV },
-	{ FEAT_PAUSE_FILTER, AMDV }, { FEAT_PAUSE_THRESHOLD, AMDV }, { FEAT_AVIC, AMDV }, { FEAT_V_VMLOAD_VMSAVE, AMDV },
-	{ FEAT_VGIF, AMDV }, { FEAT_X2AVIC, AMDV }, { FEAT_VNMI, AMDV }, { FEAT_SKINIT, AMDV },
+	{ FEAT_TSC_RATE_MSR, AMDV }, { FEAT_VMCB_CLEAN, AMDV }, { FEAT_FLUSH_BY_ASID, AMDV },
+	{ FEAT_DECODE_ASSISTS, AMDV }, { FEAT_PAUSE_FILTER, AMDV }, { FEAT_PAUSE_THRESHOLD, AMDV }, { FEAT_AVIC, AMDV },
+	{ FEAT_V_VMLOAD_VMSAVE, AMDV }, { FEAT_VGIF, AMDV }, { FEAT_X2AVIC, AMDV }, { FEAT_VNMI, AMDV },
+	{ FEAT_SKINIT, AMDV },
 #undef VTX
 #undef AMDV
 	{ FEAT_3DNOW, "3DNow! is not implemented" }, { FEAT_3DNOWEXT, "3DNow! is not implemented" },
@@ -99,6 +101,14 @@ size_t model_count(void)
 const struct cpu_model *model_at(size_t index)
 {
 	return &models[index];
+}
+
+u32 model_signature(const struct cpu_model *model)
+{
+	u32 family = (u32)min_u64(model->family, 15), extended = model->family - family;
+
+	return extended << 20 | (u32)(model->model >> 4) << 16 | family << 8 | (model->model & 15u) << 4 |
+	       model->stepping;
 }
 
 const char *feature_name(enum feature feature)
@@ -246,7 +256,8 @@ static size_t word_length(const char *spec)
 }
 
 /* The error for adding what this version does not have; false if there is none. */
-static bool refuse_not_yet(const struct feature_set *set, const char *word, size_t length, char *error, size_t error_size)
+static bool refuse_not_yet(const struct feature_set *set, const char *word, size_t length, char *error,
+			   size_t error_size)
 {
 	for (enum feature f = 0; f < FEAT_COUNT; f++) {
 		if (!feature_has(set, f) || !model_not_yet(f))

@@ -1,9 +1,9 @@
 /*
  * CPU models: the generations of processors that a guest can be shown, as rows of models.def.
  *
- * A model's features are what the silicon had. What a guest gets is the effective set: those, minus what this version does
- * not implement (model_not_yet, one place), minus SIMD that the host cannot execute (the interpreter runs SIMD
- * instructions on the host's CPU), with the user's +feature and -feature applied and dependencies closed.
+ * A model's features are what the silicon had. What a guest gets is the effective set: those, minus what this version
+ * does not implement (model_not_yet, one place), with the user's +feature and -feature applied and dependencies closed,
+ * minus SIMD that the host cannot execute (the interpreter runs SIMD instructions on the host's CPU).
  */
 #ifndef X86_MODEL_H
 #define X86_MODEL_H
@@ -48,9 +48,12 @@ size_t model_count(void);
 const struct cpu_model *model_at(size_t index); /* oldest first, Intel's before AMD's */
 const struct cpu_model *model_find(const char *name); /* NULL if there is none */
 
+/* Leaf 1's EAX and RDX after reset: family, model and stepping ("Processor Signature"). */
+u32 model_signature(const struct cpu_model *model);
+
 /*
- * Parses "MODEL[,+feature,-feature...]". On success *features is the effective set, closed under dependencies. notes (may be
- * NULL) receives a line about the features left out because the host lacks them, or "". On failure returns false
+ * Parses "MODEL[,+feature,-feature...]". On success *features is the effective set, closed under dependencies, and notes
+ * (size 0: not wanted) a line about the features left out because the host lacks them, or "". On failure returns false
  * with one line in error naming the word and the nearest valid one.
  */
 MUST_USE bool model_parse(const char *spec, const struct cpu_model **model, struct feature_set *features, char *error,
