@@ -185,7 +185,7 @@ static void settle(struct pit *pit, u64 now)
 	if (ch->counting && !ch->paused) {
 		if (repeats(ch))
 			tick = ch->start + (e / ch->count + 1) * ch->count;
-		else if (e <= ch->count && !edges(ch, now))
+		else if (!edges(ch, now))
 			tick = ch->start + ch->count + (ch->mode >= MODE_STROBE);
 		if (ch->next && repeats(ch))
 			tick = min_u64(tick, ch->switches);
