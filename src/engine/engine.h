@@ -19,6 +19,7 @@ enum engine_exit_kind {
 	ENGINE_EXIT_SHUTDOWN, /* triple fault */
 	ENGINE_EXIT_KICKED, /* engine_ops.kick, or the budget is used up */
 	ENGINE_EXIT_WAIT,   /* waits for INIT or a start-up IPI */
+	ENGINE_EXIT_NAP,    /* MWAIT: until an interrupt, or a store that nobody watches for: go on soon, it is active */
 	ENGINE_EXIT_DEBUG,
 	ENGINE_EXIT_FAILED, /* the host's engine broke; the message is in error */
 };
@@ -49,6 +50,8 @@ struct engine_ops {
 	void (*startup)(struct engine_vcpu *vcpu, u8 vector);
 	void (*nmi)(struct engine_vcpu *vcpu);
 	u64 (*retired)(const struct engine_vcpu *vcpu);
+	/* What the guest's TSC is ahead of the machine's clock (modulo 2^64). Any thread. */
+	u64 (*tsc_offset)(const struct engine_vcpu *vcpu);
 	/* A page got its first decoded code: no processor may write there unseen from now on. Any thread. */
 	void (*protect_code)(struct engine_vm *vm, gpa_t page);
 };

@@ -14,7 +14,7 @@
 bool host_decompress_known(const u8 *in, u64 bytes);
 
 /*
- * Unpacks one gzip, xz, lzma, zstd, lz4 (the legacy frame that Linux uses) or bzip2 stream, told apart by its first bytes;
+ * Unpacks one gzip, xz, lzma, zstd or lz4 stream (the legacy frame that Linux uses), told apart by its first bytes;
  * bytes after its end are ignored. The result is to be freed with host_free(). false: unknown, damaged or too large.
  */
 MUST_USE bool host_decompress(const u8 *in, u64 bytes, u8 **out, u64 *out_bytes, struct host_error *error);

@@ -75,12 +75,24 @@ static struct engine_vcpu *soft_vcpu(struct engine_vm *vm, unsigned processor)
 	return &vm->vcpu[processor];
 }
 
+/* Asleep: in HLT, in MWAIT, or before the start-up IPI. */
+static enum engine_exit_kind sleep_kind(struct cpu *cpu)
+{
+	if (cpu->activity == CPU_WAIT_FOR_SIPI)
+		return ENGINE_EXIT_WAIT;
+	if (!cpu->monitor_armed)
+		return ENGINE_EXIT_HALTED;
+	cpu->monitor_armed = false;
+	cpu->activity = CPU_ACTIVE;
+	return ENGINE_EXIT_NAP;
+}
+
 static enum engine_exit_kind soft_run(struct engine_vcpu *vcpu, u64 instructions, struct host_error *error)
 {
 	(void)error;
 	switch (core_run(vcpu->core, instructions)) {
 	case CORE_EXIT_HALTED:
-		return vcpu->core->cpu.activity == CPU_WAIT_FOR_SIPI ? ENGINE_EXIT_WAIT : ENGINE_EXIT_HALTED;
+		return sleep_kind(&vcpu->core->cpu);
 	case CORE_EXIT_SHUTDOWN:
 		return ENGINE_EXIT_SHUTDOWN;
 	case CORE_EXIT_DEBUG:
@@ -131,6 +143,11 @@ static u64 soft_retired(const struct engine_vcpu *vcpu)
 	return core_retired(vcpu->core);
 }
 
+static u64 soft_tsc_offset(const struct engine_vcpu *vcpu)
+{
+	return vcpu->core->cpu.tsc_offset;
+}
+
 static void soft_protect_code(struct engine_vm *vm, gpa_t page)
 {
 	for (unsigned i = 0; i < vm->processors; i++) {
@@ -159,5 +176,6 @@ const struct engine_ops engine_soft = {
 	.startup = soft_startup,
 	.nmi = soft_nmi,
 	.retired = soft_retired,
+	.tsc_offset = soft_tsc_offset,
 	.protect_code = soft_protect_code,
 };

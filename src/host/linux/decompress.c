@@ -1,12 +1,11 @@
 /*
- * Unpacking with the distribution's libraries: zlib, liblzma, libzstd, liblz4, libbz2.
+ * Unpacking with the distribution's libraries: zlib, liblzma, libzstd and liblz4.
  *
  * Every format runs the same way: the library writes into a buffer that doubles when it is full, up to
  * HOST_DECOMPRESS_LIMIT, until it says that the stream has ended.
  */
 #include "host/decompress.h"
 
-#include <bzlib.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <stdlib.h>
@@ -120,29 +119,6 @@ static bool unpack_zstd(struct unpacking *u)
 	return !status;
 }
 
-static bool unpack_bzip2(struct unpacking *u)
-{
-	bz_stream stream = { .next_in = (char *)u->in, .avail_in = (unsigned)u->in_bytes };
-	int status = BZ2_bzDecompressInit(&stream, 0, 0);
-
-	while (status == BZ_OK) {
-		u64 room = make_room(u);
-		unsigned in_before = stream.avail_in;
-
-		if (!room)
-			break;
-		stream.next_out = (char *)u->out + u->out_bytes;
-		stream.avail_out = (unsigned)room;
-		status = BZ2_bzDecompress(&stream);
-		u->out_bytes += room - stream.avail_out;
-		/* A truncated stream makes no progress and reports no error. */
-		if (status == BZ_OK && stream.avail_in == in_before && stream.avail_out == room)
-			break;
-	}
-	BZ2_bzDecompressEnd(&stream);
-	return status == BZ_STREAM_END;
-}
-
 /*
  * The legacy frame: a magic number, then blocks of up to 8 MiB unpacked, each after its packed size. What ends it is the end
  * of the data, or bytes that are no size: Linux appends the unpacked size.
@@ -193,7 +169,6 @@ static const struct format {
 	{ "lzma", { 0x5d, 0, 0 }, 3, unpack_lzma },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
 	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
-	{ "bzip2", { 'B', 'Z', 'h' }, 3, unpack_bzip2 },
 };
 
 static const struct format *find_format(const u8 *in, u64 bytes)
