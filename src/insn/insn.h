@@ -33,12 +33,12 @@ enum insn_operand_kind {
 	OPERAND_CR,
 	OPERAND_DR,
 	OPERAND_MMX,
-	OPERAND_XMM,   /* size 16 or less: XMM; size 32: YMM */
+	OPERAND_XMM,   /* size 16: XMM; size 32: YMM; scalars in registers too have the register's size */
 	OPERAND_ST,    /* reg 0-7: ST(i) */
 	OPERAND_MEM,   /* seg, base, index, scale, disp of the insn; size 0 for address-only uses (LEA, INVLPG) */
-	OPERAND_IMM,   /* insn.imm, already extended as the instruction does it */
+	OPERAND_IMM,   /* insn.imm, extended as the instruction does it to `size` bytes, zero above them */
 	OPERAND_IMM2,  /* insn.imm2: the second immediate of ENTER, EXTRQ and INSERTQ */
-	OPERAND_REL,   /* insn.imm: displacement from the next instruction */
+	OPERAND_REL,   /* insn.imm: displacement from the next instruction, sign-extended to 64 bits */
 	OPERAND_FAR,   /* insn.imm: offset, insn.imm2: selector */
 };
 
@@ -83,7 +83,7 @@ struct insn {
 	u8 scale; /* shift: 0-3 */
 	u8 operands;
 	struct insn_operand operand[INSN_MAX_OPERANDS];
-	u8 opcode; /* last opcode byte */
+	u8 opcode; /* last opcode byte; of x87 D8-DF */
 	u8 map;    /* enum insn_map */
 	u8 modrm;  /* raw, 0 if there is none */
 	u8 pp;     /* enum insn_pp, for SIMD opcodes */
