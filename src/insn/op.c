@@ -73,7 +73,9 @@ enum feature insn_feature(const struct insn *i)
 			return FEAT_SSE4_1;
 		return i->vector_bytes && i->pp == INSN_PP_66 ? FEAT_SSE2 : FEAT_SSE;
 	case FEAT_AVX:
-		return is_broadcast_from_register(i) || (i->vector_bytes == 32 && !ymm_is_avx(i)) ? FEAT_AVX2 : FEAT_AVX;
+		if (is_broadcast_from_register(i))
+			return FEAT_AVX2;
+		return i->vector_bytes == 32 && !ymm_is_avx(i) ? FEAT_AVX2 : FEAT_AVX;
 	default: return feature;
 	}
 }

@@ -1,9 +1,9 @@
 /*
  * The shape of the opcode tables, between the .def files that fill them and the decoder that reads them.
  *
- * A two-step lookup: insn_index, by table, mandatory prefix and opcode byte, gives the first row of the opcode;
- * the rows follow each other and the first whose condition fits is the instruction. Every list of rows ends
- * with one that always fits and says INSN_OP_COUNT: no such instruction. That is also row 0, where unassigned opcodes lead.
+ * A two-step lookup: insn_index, by table, mandatory prefix and opcode byte, gives the first row of the opcode; the
+ * rows follow each other and the first whose condition fits is the instruction. Every list of rows ends with one
+ * that always fits and says INSN_OP_COUNT: no such instruction. That is also row 0, where unassigned opcodes lead.
  */
 #ifndef INSN_TABLE_H
 #define INSN_TABLE_H

@@ -224,14 +224,14 @@ static unsigned zydis_prefixes(const struct pair *p)
 static bool pair_differs(struct pair *p)
 {
 	const struct insn *i = &p->insn;
+	bool zydis_too_long = p->zydis_status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG;
 	u8 modrm = (u8)(p->z.raw.modrm.mod << 6 | p->z.raw.modrm.reg << 3 | p->z.raw.modrm.rm);
 	char mnemonic[32];
 
 	if (p->zydis_ok != (p->status == INSN_OK))
 		return differs(p, true, p->zydis_ok ? WE_REFUSE : ZYDIS_REFUSES);
 	if (!p->zydis_ok)
-		return differs(p, (p->status == INSN_TOO_LONG) != (p->zydis_status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG),
-			       TOO_LONG);
+		return differs(p, (p->status == INSN_TOO_LONG) != zydis_too_long, TOO_LONG);
 	expected_mnemonic(i, mnemonic, sizeof(mnemonic));
 	return differs(p, i->length != p->z.length, LENGTH) ||
 	       differs(p, strcmp(mnemonic, ZydisMnemonicGetString(p->z.mnemonic)), OPERATION) ||
@@ -291,7 +291,8 @@ static unsigned compare(const ZydisDecoder *decoder, const u8 *bytes, size_t ava
 static u8 random_opcode(unsigned map)
 {
 	static const u8 hard_0f[] = { 0x01, 0x0d, 0x18, 0x20, 0x22, 0x71, 0x72, 0x73, 0x78, 0x79, 0xae, 0xba, 0xc7 };
-	static const u8 hard_0f38[] = { 0x80, 0x82, 0x90, 0x91, 0x92, 0x93, 0xf0, 0xf1, 0xf3, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9 };
+	static const u8 hard_0f38[] = { 0x80, 0x82, 0x90, 0x91, 0x92, 0x93, 0xf0,
+					0xf1, 0xf3, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9 };
 	static const u8 hard_0f3a[] = { 0x00, 0x01, 0x16, 0x22, 0xf0 };
 
 	if (random_below(4))
@@ -329,7 +330,8 @@ static unsigned random_vex(u8 *bytes, enum insn_mode mode)
 /* A random string that reaches every map, prefix and encoding far more often than chance would. */
 static void random_string(u8 *bytes, enum insn_mode mode)
 {
-	static const u8 prefixes[] = { 0x66, 0x66, 0x67, 0xf2, 0xf2, 0xf3, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
+	static const u8 prefixes[] = { 0x66, 0x66, 0x67, 0xf2, 0xf2, 0xf3, 0xf3,
+				       0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
 	unsigned at = 0, count = random_below(3) ? 0 : random_below(16) ? random_below(4) : random_below(15), map;
 
 	for (unsigned n = 0; n < BUFFER_BYTES; n += 8) {

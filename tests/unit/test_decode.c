@@ -483,7 +483,8 @@ TEST("ports are at most 32 bits wide, and LEA and far pointers have no register 
 TEST("no operand is memory when ModRM names a register")
 {
 	static const char *const prefixes[] = { "", "66", "f3", "f2" };
-	static const char *const maps[] = { "0f", "0f 38", "0f 3a", "c4 e1 78", "c4 e2 79", "c4 e3 7d", "c4 e2 fd", "d8" };
+	static const char *const maps[] = { "0f",	"0f 38",    "0f 3a",	"c4 e1 78",
+					    "c4 e2 79", "c4 e3 7d", "c4 e2 fd", "d8" };
 
 	for (unsigned p = 0; p < 4; p++)
 		for (unsigned m = 0; m < 8; m++)
