@@ -1,5 +1,8 @@
 # Compiling: every .c file below src/ is one object; the rooms without an operating system are compiled freestanding.
 
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+
 FREESTANDING_ROOMS := base x86 vmx svm insn cpu jit dev boot machine
 LIBS := -lzstd -llzma -lz -llz4 -lpthread
 
@@ -18,25 +21,28 @@ PROGRAM := $(BUILD)/subring
 define freestanding_rule
 $(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) -ffreestanding -c $$< -o $$@
+	@echo "  CC $$<"
+	$$(Q)$$(CC) $$(CFLAGS_ALL) -ffreestanding -c $$< -o $$@
 endef
 $(foreach room,$(FREESTANDING_ROOMS),$(eval $(call freestanding_rule,$(room))))
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	@echo "  CC $<"
+	$(Q)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 $(LIBRARY): $(filter-out $(MAIN_OBJECT),$(OBJECTS))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(PROGRAM): $(MAIN_OBJECT) $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) $^ -o $@ $(LIBS)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $^ -o $@ $(LIBS)
 
 static: deps-build
 	$(MAKE) --no-print-directory $(BUILD)/subring-static
 
 $(BUILD)/subring-static: $(MAIN_OBJECT) $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) -static $^ -o $@ $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) -static $^ -o $@ $(LIBS)
 
 -include $(OBJECTS:.o=.d)

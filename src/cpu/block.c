@@ -215,6 +215,7 @@ static void block_poison(struct core *c)
 void core_flush_blocks(struct core *c)
 {
 	block_poison(c);
+	block_jumps_clear(c); /* the jump cache is looked at before the wish */
 	c->blocks->flush_wanted = true;
 }
 

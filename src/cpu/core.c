@@ -5,6 +5,7 @@
 #include "cpu/msr.h"
 #include "cpu/simd.h"
 #include "cpu/tlb.h"
+#include "cpu/x87.h"
 #include "x86/model.h"
 
 /* Everything a core needs besides itself, in one piece of memory. */
@@ -162,4 +163,5 @@ void core_mode_changed(struct core *c)
 	c->tlb = c->tlbs->entry[align || c->watch ? TLB_CHECKED : c->data_mode];
 	block_key_changed(c);
 	simd_mode_changed(c);
+	x87_mode_changed(c);
 }

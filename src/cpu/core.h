@@ -176,6 +176,8 @@ struct core {
 	enum tlb_mode data_mode, code_mode;
 	bool slow;              /* single-step each instruction: TF, breakpoints, interrupt shadow */
 	bool watch;             /* DR7 has data breakpoints enabled */
+	u8 x87_blocked;         /* X87_*: why an x87 instruction may not simply run (x87.h) */
+	bool x87_live;          /* the guest's x87 registers are in the host's */
 	u8 simd_blocked;        /* SIMD_*: classes of vector instructions that may not run, or not simply (simd.h) */
 	u64 debug_hits;         /* DR6 bits of data or I/O breakpoints hit by the current instruction */
 	bool event_external;    /* exceptions met now are met while delivering an event from outside the program: EXT */

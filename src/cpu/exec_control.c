@@ -9,6 +9,7 @@
 #include "cpu/control.h"
 #include "cpu/exec_sys.h"
 #include "cpu/tlb.h"
+#include "cpu/x87.h"
 #include "cpu/xsave.h"
 
 /* The general register of a MOV to or from CR or DR is as wide as the mode, whatever the prefixes. */
@@ -198,6 +199,7 @@ enum step exec_xgetbv(struct core *c, const struct op *op)
 		return core_raise_ud(c, op);
 	if (index != XCR_XFEATURE_ENABLED && !(index == XCR_IN_USE && feature_has(&c->features, FEAT_XGETBV1)))
 		return core_raise_gp(c, op, 0);
+	x87_spill(c);
 	value = index == XCR_IN_USE ? c->cpu.xcr0 & xsave_in_use(c) : c->cpu.xcr0;
 	c->cpu.gpr[GPR_RAX] = (u32)value;
 	c->cpu.gpr[GPR_RDX] = value >> 32;

@@ -9,6 +9,7 @@
 #include "cpu/forms.h"
 #include "cpu/simd.h"
 #include "cpu/simd_traits.h"
+#include "cpu/x87.h"
 
 #define SIMD_ALL (SIMD_MMX | SIMD_SSE | SIMD_AVX)
 #define XMM_BYTES 16u
@@ -37,8 +38,12 @@ static bool x87_exception_pending(const struct core *c)
 
 bool simd_permitted(struct core *c, const struct op *op, u8 classes)
 {
-	u8 blocked = c->simd_blocked & classes & SIMD_ALL;
+	u8 blocked;
 
+	/* MMX registers are the x87's: they must be in cpu.x87, where stubs look for them. */
+	if (classes & SIMD_MMX)
+		x87_spill(c);
+	blocked = c->simd_blocked & classes & SIMD_ALL;
 	if (unlikely(blocked)) {
 		(void)core_raise(c, op, blocked_vector(c, blocked));
 		return false;
@@ -55,6 +60,8 @@ static enum step simd_refuse(struct core *c, const struct op *op, simd_body_fn *
 {
 	if (!simd_permitted(c, op, simd_classes(&op->insn)))
 		return STEP_FAULT;
+	if (!(c->simd_blocked & SIMD_FLOAT & simd_classes(&op->insn)))
+		return op->fn(c, op); /* only the x87 registers stood in the way */
 	return simd_execute_unmasked(c, op, body);
 }
 
@@ -209,7 +216,7 @@ static enum step exec_vzeroall(struct core *c, const struct op *op)
 }
 
 /* There is no room for a stub: all of them go, and the block is made again. */
-static enum step exec_stubs_full(struct core *c, const struct op *op)
+enum step simd_exec_full(struct core *c, const struct op *op)
 {
 	c->op = op;
 	c->cpu.rip = op_rip(c, op);
@@ -219,13 +226,14 @@ static enum step exec_stubs_full(struct core *c, const struct op *op)
 
 /* ---- selection ---- */
 
-static u8 align_mask(const struct insn *i, unsigned bytes)
+static u8 align_mask(const struct core *c, const struct insn *i, unsigned bytes)
 {
 	u16 traits = simd_traits((enum insn_op)i->op);
 
 	if (traits & SIMD_TRAIT_ALIGNED)
 		return (u8)(bytes - 1);
-	if ((i->prefixes & INSN_VEX) || (traits & SIMD_TRAIT_UNALIGNED) || bytes < XMM_BYTES)
+	if ((i->prefixes & INSN_VEX) || (traits & SIMD_TRAIT_UNALIGNED) || bytes < XMM_BYTES ||
+	    (c->amd && (traits & SIMD_TRAIT_UNALIGNED_AMD)))
 		return 0;
 	return XMM_BYTES - 1;
 }
@@ -257,7 +265,7 @@ exec_fn *exec_select_simd(const struct core *c, struct op *op)
 	for (unsigned n = 0; n < i->operands; n++) {
 		if (i->operand[n].kind == OPERAND_MEM) {
 			op->dst = i->operand[n].size;
-			op->src = align_mask(i, op->dst);
+			op->src = align_mask(c, i, op->dst);
 		}
 	}
 	plain = select_plain(i);
@@ -265,5 +273,5 @@ exec_fn *exec_select_simd(const struct core *c, struct op *op)
 		return plain;
 	simd_stub_make(i, store ? simd_store : simd_load, simd_refuse, &code);
 	stub = simd_stub_place(c, code.byte, code.bytes);
-	return stub ? (exec_fn *)stub : exec_stubs_full;
+	return stub ? (exec_fn *)stub : simd_exec_full;
 }

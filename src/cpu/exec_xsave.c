@@ -58,6 +58,7 @@ static enum step exec_fxsave(struct core *c, const struct op *op)
 
 	if (!address.ok)
 		return STEP_FAULT;
+	x87_spill(c);
 	xsave_get_x87(c, &area, op->insn.opsize == sizeof(u64));
 	area.mxcsr = simd_mxcsr_read(c);
 	area.mxcsr_mask = simd_mxcsr_mask(c);
@@ -81,7 +82,9 @@ static enum step exec_fxrstor(struct core *c, const struct op *op)
 			return core_raise_gp(c, op, 0);
 		simd_mxcsr_write(c, area.mxcsr);
 	}
+	x87_spill(c);
 	xsave_set_x87(c, &area, op->insn.opsize == sizeof(u64));
+	x87_mode_changed(c);
 	registers = (bytes - (unsigned)offsetof(struct xsave_legacy, xmm)) / XSAVE_XMM_BYTES;
 	for (unsigned n = 0; n < registers; n++)
 		memcpy(c->cpu.vector.ymm[n], area.xmm[n], XSAVE_XMM_BYTES);

@@ -4,6 +4,7 @@
 
 #include "cpu/access.h"
 #include "cpu/exec_simd.h"
+#include "cpu/x87.h"
 #include "cpu/xsave.h"
 
 #define XSAVE_XMM_BYTES 16u

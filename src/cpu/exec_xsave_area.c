@@ -154,9 +154,12 @@ static bool write_header_compacted(struct core *c, const struct op *op, struct a
 
 static enum step save(struct core *c, const struct op *op, enum xsave_form form)
 {
-	u64 requested = requested_components(c, form), in_use = xsave_in_use(c) & requested, written;
+	u64 requested = requested_components(c, form), in_use, written;
 	struct area a = { .compacted = form & XSAVE_COMPACTED, .held = requested };
 	bool mxcsr;
+
+	x87_spill(c);
+	in_use = xsave_in_use(c) & requested;
 
 	if (!area_open(c, op, form, xsave_area_bytes(requested, a.compacted), ACCESS_WRITE, &a))
 		return STEP_FAULT;
@@ -296,8 +299,10 @@ static enum step restore(struct core *c, const struct op *op, enum xsave_form fo
 	mxcsr = restored_mxcsr(c, &a, requested, present);
 	if (mxcsr & ~simd_mxcsr_mask(c))
 		return core_raise_gp(c, op, 0);
+	x87_spill(c);
 	simd_mxcsr_write(c, mxcsr);
 	set_components(c, &a, requested, present);
+	x87_mode_changed(c);
 	EXEC_NEXT(c, op);
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/block.h"
 #include "cpu/debug.h"
 #include "cpu/simd.h"
+#include "cpu/x87.h"
 
 #define SHADOW (CPU_BLOCKED_BY_STI | CPU_BLOCKED_BY_MOV_SS)
 
@@ -204,6 +205,7 @@ enum core_exit core_run(struct core *c, u64 instructions)
 			run_block(c);
 		while (likely(c->block && c->budget > 0 && !atomic_load_explicit(&c->attention, memory_order_relaxed)));
 	}
+	x87_spill(c);
 	simd_leave(c);
 	return c->exit;
 }

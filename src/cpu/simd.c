@@ -107,6 +107,8 @@ void simd_mode_changed(struct core *c)
 		blocked |= SIMD_SSE;
 	if (!avx || (cpu->cr0 & CR0_TS))
 		blocked |= SIMD_AVX;
+	if (c->x87_live)
+		blocked |= SIMD_MMX;
 	if (~cpu->vector.mxcsr & MXCSR_MASKS)
 		blocked |= SIMD_FLOAT;
 	c->simd_blocked = (u8)blocked;

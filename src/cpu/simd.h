@@ -24,7 +24,7 @@
 #define MXCSR_DEFAULT 0x1f80u         /* after RESET: all masked, round to nearest */
 
 /* core.simd_blocked: the instructions of these classes must not take their quick path. */
-#define SIMD_MMX BIT(0)   /* CR0.EM or CR0.TS */
+#define SIMD_MMX BIT(0)   /* CR0.EM or CR0.TS; or the registers are live in the host's x87 */
 #define SIMD_SSE BIT(1)   /* ... or CR4.OSFXSR clear */
 #define SIMD_AVX BIT(2)   /* CR0.TS, or not enabled in CR4.OSXSAVE and XCR0 */
 #define SIMD_FLOAT BIT(3) /* an exception is unmasked in MXCSR */
@@ -70,6 +70,9 @@ void simd_mxcsr_write(struct core *c, u32 value);
 
 /* The address to run a stub of these bytes at, shared with an equal one that exists; NULL if the arena is full. */
 MUST_USE void *simd_stub_place(const struct core *c, const u8 *code, unsigned bytes);
+
+/* Handler for an op whose stub found no room: everything is flushed, and the op decoded again. */
+enum step simd_exec_full(struct core *c, const struct op *op) MUST_USE;
 
 /* Forgets every stub, and every block since they point to stubs. No stub may be running. */
 void simd_flush(struct core *c);

@@ -85,6 +85,7 @@ enum segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR,
 #define EFER_AIBRSE BIT(21) /* automatic IBRS */
 
 #define X87_FSW_EXCEPTIONS BITS(5, 0)
+#define X87_FSW_PE BIT(5)
 #define X87_FSW_SF BIT(6)
 #define X87_FSW_ES BIT(7)
 #define X87_FSW_TOP BITS(13, 11)
