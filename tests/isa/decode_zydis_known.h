@@ -312,9 +312,12 @@ static bool is_no_base_with_rex_b(const struct pair *p)
 	       p->operand->mem.base == ZYDIS_REGISTER_R13D;
 }
 
+/* After an opcode come at most ModRM, SIB and twice four bytes. */
+#define BYTES_AFTER_OPCODE 10
+
 static bool refused_before_its_end(const struct pair *p)
 {
-	return p->status == INSN_INVALID && p->insn.length > INSN_MAX_LENGTH - 6;
+	return p->status == INSN_INVALID && p->insn.length > INSN_MAX_LENGTH - BYTES_AFTER_OPCODE;
 }
 
 static struct known {
