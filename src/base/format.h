@@ -1,7 +1,7 @@
 /*
  * Formatted text into a buffer, for code that has no libc.
  *
- * A small subset of snprintf: %% %c %s %d %i %u %o %x %X %p, sizes hh h l ll z j t, the flags 0 - + # and space, a field
+ * A small subset of snprintf: %% %c %s %d %i %u %o %x %X %p, sizes hh h l ll z j t, flags 0 - + # and space, a field
  * width and a precision, each a number or *. What is outside the subset is copied as it stands.
  */
 #ifndef BASE_FORMAT_H

@@ -52,9 +52,9 @@ const struct cpu_model *model_find(const char *name); /* NULL if there is none *
 u32 model_signature(const struct cpu_model *model);
 
 /*
- * Parses "MODEL[,+feature,-feature...]". On success *features is the effective set, closed under dependencies, and notes
- * (size 0: not wanted) a line about the features left out because the host lacks them, or "". On failure returns false
- * with one line in error naming the word and the nearest valid one.
+ * Parses "MODEL[,+feature,-feature...]". On success *features is the effective set, closed under dependencies, and
+ * notes (size 0: not wanted) a line about the features left out because the host lacks them, or "". On failure returns
+ * false with one line in error naming the word and the nearest valid one.
  */
 MUST_USE bool model_parse(const char *spec, const struct cpu_model **model, struct feature_set *features, char *error,
 			  size_t error_size, char *notes, size_t notes_size);
