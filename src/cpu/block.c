@@ -80,7 +80,7 @@ static bool insn_needs_protected_mode(const struct insn *i)
 
 static bool insn_is_present(const struct core *c, const struct insn *i)
 {
-	enum feature needed = insn_op_feature((enum insn_op)i->op);
+	enum feature needed = insn_feature(i);
 
 	return needed == FEAT_BASE || feature_has(&c->features, needed);
 }
