@@ -260,8 +260,6 @@ exec_fn *exec_select_simd(const struct core *c, struct op *op)
 	exec_fn *plain;
 	void *stub;
 
-	if ((i->prefixes & INSN_VEX) && cpu_segments_are_real(&c->cpu))
-		return NULL;
 	for (unsigned n = 0; n < i->operands; n++) {
 		if (i->operand[n].kind == OPERAND_MEM) {
 			op->dst = i->operand[n].size;

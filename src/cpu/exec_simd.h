@@ -15,6 +15,13 @@
  */
 MUST_USE bool simd_permitted(struct core *c, const struct op *op, u8 classes);
 
+/* "Transitions Between x87 FPU and MMX Code": every tag becomes valid, TOP 0. */
+static inline void simd_mmx_transition(struct core *c)
+{
+	c->cpu.x87.fsw &= (u16)~X87_FSW_TOP;
+	c->cpu.x87.empty = 0;
+}
+
 /* Reads the memory operand into core.scratch with all checks. false: raised. */
 MUST_USE bool simd_fetch_operand(struct core *c, const struct op *op);
 

@@ -4,7 +4,9 @@
  * The host may never take the exception itself, so the instruction is tried with everything masked and the flags it sets
  * are looked at; if one of them is unmasked the trial's results are put back and the exception is raised ("SIMD Floating-Point
  * Exceptions", "Handling Unmasked Exceptions"). A second trial is needed for underflow: masked, it is reported only
- * when the tiny result is inexact too, but unmasked always. Flushing to zero reports every tiny result.
+ * when the tiny result is inexact too, but unmasked always. Flushing to zero reports every tiny result. Two things are
+ * not as on the processor: beside an unmasked overflow or underflow, PE tells what the masked response would have; and a dot
+ * product, which is several operations one after another, reports the flags of them all.
  */
 #include "cpu/exec_simd.h"
 
@@ -83,6 +85,8 @@ enum step simd_execute_unmasked(struct core *c, const struct op *op, simd_body_f
 		if (flags & unmasked & MXCSR_FLAGS_PRE_COMPUTATION)
 			flags &= (u32)MXCSR_FLAGS_PRE_COMPUTATION; /* nothing was computed */
 		simd_mxcsr_write(c, mxcsr | flags);
+		if (simd_uses_mmx(&op->insn))
+			simd_mmx_transition(c); /* that has happened already */
 		return raise_float(c, op);
 	}
 	simd_mxcsr_write(c, mxcsr | flags);

@@ -130,15 +130,19 @@ static enum step exec_masked_store(struct core *c, const struct op *op)
 static enum step exec_maskmov(struct core *c, const struct op *op)
 {
 	const struct insn *i = &op->insn;
+	unsigned bytes = i->operand[0].size;
+	struct load address;
 
-	if (!simd_permitted(c, op, simd_classes(i)) ||
-	    !elements_store(c, op, c->cpu.gpr[GPR_RDI], operand_vector(c, &i->operand[0]), operand_vector(c, &i->operand[1]),
-			    i->operand[0].size, 1))
+	if (!simd_permitted(c, op, simd_classes(i)))
 		return STEP_FAULT;
-	if (simd_uses_mmx(i)) {
-		c->cpu.x87.fsw &= (u16)~X87_FSW_TOP;
-		c->cpu.x87.empty = 0;
-	}
+	if (simd_uses_mmx(i))
+		simd_mmx_transition(c); /* here it comes before the memory's faults */
+	/* Whether bytes that are masked off can fault is the processor's choice; they do on many. */
+	address = element_linear(c, op, c->cpu.gpr[GPR_RDI], bytes, ACCESS_WRITE);
+	if (!address.ok || !linear_probe(c, op, (enum segment)i->seg, address.value, bytes, ACCESS_WRITE) ||
+	    !elements_store(c, op, c->cpu.gpr[GPR_RDI], operand_vector(c, &i->operand[0]), operand_vector(c, &i->operand[1]),
+			    bytes, 1))
+		return STEP_FAULT;
 	EXEC_NEXT(c, op);
 }
 
@@ -174,12 +178,9 @@ static enum step exec_gather(struct core *c, const struct op *op)
 
 	if (!simd_permitted(c, op, SIMD_AVX))
 		return STEP_FAULT;
-	for (unsigned n = 0; n < count; n++)
-		memset(mask + n * size, element_selected(mask, n, size) ? UINT8_MAX : 0, size);
 	for (unsigned n = 0; n < count; n++) {
-		if (!element_selected(mask, n, size))
-			continue;
-		if (!element_load(c, op, gather_offset(c, i, n), size, result + n * size))
+		if (element_selected(mask, n, size) &&
+		    !element_load(c, op, gather_offset(c, i, n), size, result + n * size))
 			return STEP_FAULT;
 		memset(mask + n * size, 0, size);
 	}

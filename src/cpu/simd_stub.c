@@ -465,7 +465,7 @@ u8 simd_classes(const struct insn *i)
 	if (i->prefixes & INSN_VEX)
 		classes = SIMD_AVX;
 	else if (has_operand(i, OPERAND_XMM))
-		classes = SIMD_SSE;
+		classes = simd_uses_mmx(i) ? SIMD_SSE | SIMD_MMX : SIMD_SSE;
 	if (simd_traits((enum insn_op)i->op) & SIMD_TRAIT_FLOAT)
 		classes |= SIMD_FLOAT;
 	return classes;

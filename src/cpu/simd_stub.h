@@ -24,7 +24,7 @@ struct simd_code {
 	unsigned bytes;
 };
 
-/* The SIMD_* classes that a vector instruction belongs to: one of MMX, SSE and AVX; and FLOAT. */
+/* The SIMD_* classes that a vector instruction belongs to: MMX, SSE, both, or AVX; and FLOAT. */
 u8 simd_classes(const struct insn *i);
 
 /* It reads or writes an MMX register: "Transitions Between x87 FPU and MMX Code". */

@@ -1,5 +1,4 @@
 /* The guest of one instruction: see guest.h. */
-#define _GNU_SOURCE
 #include "guest.h"
 
 #include <stdlib.h>
@@ -78,11 +77,11 @@ static void make_page_tables(void)
 {
 	*words(PML4) = PDPT | PTE_PRESENT_WRITABLE;
 	*words(PDPT) = PAGE_DIRECTORY | PTE_PRESENT_WRITABLE;
-	for (u64 n = 0; n < 512; n++)
+	for (u64 n = GUEST_RAM >> 21; n < (GUEST_RAM + GUEST_RAM_BYTES) >> 21; n++)
 		words(PAGE_DIRECTORY)[n] = n << 21 | PTE_LARGE | PTE_PRESENT_WRITABLE;
 	words(PAGE_DIRECTORY)[GUEST_DATA >> 21] = PAGE_TABLE | PTE_PRESENT_WRITABLE;
 	for (u64 n = 0; n < GUEST_DATA_BYTES / PAGE_SIZE; n++)
-		words(PAGE_TABLE)[1 + n] = (GUEST_DATA + PAGE_SIZE * (1 + n)) | PTE_PRESENT_WRITABLE;
+		words(PAGE_TABLE)[(GUEST_DATA >> PAGE_SHIFT) % 512 + n] = (GUEST_DATA + PAGE_SIZE * n) | PTE_PRESENT_WRITABLE;
 }
 
 static void make_tables(void)
@@ -132,8 +131,8 @@ bool guest_start(void)
 	if (memory != (void *)GUEST_RAM)
 		return false;
 	/* The data's neighbours fault for the host too. */
-	mprotect((void *)(GUEST_DATA + PAGE_SIZE + GUEST_DATA_BYTES), PAGE_SIZE, PROT_NONE);
-	mprotect((void *)GUEST_DATA, PAGE_SIZE, PROT_NONE);
+	mprotect((void *)(GUEST_DATA + GUEST_DATA_BYTES), GUEST_RAM + GUEST_RAM_BYTES - GUEST_DATA - GUEST_DATA_BYTES, PROT_NONE);
+	mprotect((void *)(GUEST_DATA - PAGE_SIZE), PAGE_SIZE, PROT_NONE);
 	memset(&all, 0xff, sizeof(all));
 	model.vendor = __builtin_cpu_is("amd") ? VENDOR_AMD : VENDOR_INTEL;
 	make_page_tables();
@@ -189,7 +188,7 @@ static void fault_out(struct native_state *state)
 
 	state->fault = (int)(guest->cpu.rip - 1 - HANDLERS);
 	state->fault_address = guest->cpu.cr2;
-	if (state->fault == VECTOR_PF || state->fault == VECTOR_GP || state->fault == VECTOR_AC)
+	if (state->fault == VECTOR_PF || state->fault == VECTOR_GP || state->fault == VECTOR_SS || state->fault == VECTOR_AC)
 		frame++;
 	state->rflags = (frame[2] & ~RFLAGS_STATUS & ~RFLAGS_RF) | (cpu_rflags(&guest->cpu) & RFLAGS_STATUS);
 	state->gpr[GPR_RSP] = frame[3];
@@ -201,7 +200,7 @@ void guest_run(struct native_state *state, const uint8_t *instruction, unsigned 
 
 	memcpy((void *)GUEST_CODE, instruction, bytes);
 	*(u8 *)(GUEST_CODE + bytes) = OPCODE_HLT;
-	core_flush_blocks(guest);
+	atomic_fetch_add(&generation, 1); /* the code was written behind the core's back */
 	state_in(state);
 	cpu->rip = GUEST_CODE;
 	cpu->activity = CPU_ACTIVE;
@@ -229,7 +228,7 @@ double guest_time(struct native_state *state, const uint8_t *instruction, unsign
 	back = (int32_t)((u8 *)GUEST_CODE - (at + sizeof(back)));
 	memcpy(at, &back, sizeof(back));
 	at[sizeof(back)] = OPCODE_HLT;
-	core_flush_blocks(guest);
+	atomic_fetch_add(&generation, 1); /* the code was written behind the core's back */
 	state->gpr[GPR_RCX] = times;
 	state_in(state);
 	guest->cpu.rip = GUEST_CODE;

@@ -12,7 +12,7 @@
 
 #define GUEST_RAM 0x10000000ul
 #define GUEST_RAM_BYTES 0x400000ul
-#define GUEST_DATA (GUEST_RAM + 0x200000ul) /* two pages of data; the pages around them are not mapped */
+#define GUEST_DATA (GUEST_RAM + 0x201000ul) /* two pages of data; the pages around them are not mapped */
 #define GUEST_DATA_BYTES 0x2000ul
 #define GUEST_CODE (GUEST_RAM + 0x10000ul)
 

@@ -1,5 +1,4 @@
 /* The trampoline around one instruction: see native.h. */
-#define _GNU_SOURCE
 #include "native.h"
 
 #include <signal.h>

@@ -4,7 +4,6 @@
  * Neither mapping is ever writable and executable at once, which also satisfies hosts whose security policy
  * refuses such pages.
  */
-#define _GNU_SOURCE
 #include <sys/mman.h>
 #include <unistd.h>
 
