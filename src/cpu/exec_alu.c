@@ -129,30 +129,34 @@ FOR_SIZES(XADD_SIZE, )
 /* ---- compare and exchange ---- */
 
 /*
- * The destination is always written, with its old value if the comparison fails. The accumulator is written only
- * then: so a 32-bit success leaves RAX's upper half alone.
+ * A destination in memory is always written, with its old value if the comparison fails. The accumulator is written
+ * only then: so a 32-bit success leaves RAX's upper half alone. What a 32-bit failure does to a register's upper half
+ * differs between processors; the host knows.
  */
 #define CMPXCHG_SIZE(size, type, unused)                                                                               \
-	ALWAYS_INLINE void cmpxchg_finish_##size(struct core *c, type seen)                                            \
+	ALWAYS_INLINE void cmpxchg_finish_##size(struct core *c, type expected, type seen)                             \
 	{                                                                                                              \
-		type expected = (type)gpr_read(c, GPR_RAX * 8, size);                                                  \
-                                                                                                                       \
 		cmp_##size(c, expected, seen);                                                                         \
 		if (expected != seen)                                                                                  \
 			gpr_write(c, GPR_RAX * 8, size, seen);                                                         \
 	}                                                                                                              \
-	EXEC_REGISTER(cmpxchg_rr_##size, type seen = (type)gpr_read(c, op->dst, size);                                 \
-		      bool equal = seen == (type)gpr_read(c, GPR_RAX * 8, size);                                       \
-		      gpr_write(c, op->dst, size, equal ? gpr_read(c, op->src, size) : seen);                          \
-		      cmpxchg_finish_##size(c, seen);)                                                                 \
+	EXEC_REGISTER(cmpxchg_rr_##size, enum { whole = size == 4 ? 8 : size };                                        \
+		      u64 a = gpr_read(c, op->dst, whole), ax = gpr_read(c, GPR_RAX * 8, whole), status = ax;          \
+		      asm("cmpxchg " HOST_NAME_##size(b) ", " HOST_NAME_##size(a) "\n\tmov %%rax, %[ax]" HOST_FLAGS_OUT  \
+			  : [a] "+&r"(a), [ax] "=&r"(ax), "+&a"(status)                                                \
+			  : [b] "r"(gpr_read(c, op->src, size))                                                        \
+			  : "cc");                                                                                     \
+		      status_set(c, (u32)status);                                                                      \
+		      gpr_write(c, GPR_RAX * 8, whole, ax);                                                            \
+		      gpr_write(c, op->dst, whole, a);)                                                                \
 	EXEC_MODIFY(cmpxchg_mr_##size, size, type, type seen = *m;                                                     \
-		    bool equal = seen == (type)gpr_read(c, GPR_RAX * 8, size);                                         \
-		    *m = equal ? (type)gpr_read(c, op->src, size) : seen;                                              \
-		    cmpxchg_finish_##size(c, seen);)                                                                   \
-	EXEC_MODIFY(cmpxchg_lock_mr_##size, size, type, type seen = (type)gpr_read(c, GPR_RAX * 8, size);              \
-		    type b = (type)gpr_read(c, op->src, size);                                                         \
+		    type expected = (type)gpr_read(c, GPR_RAX * 8, size);                                              \
+		    *m = seen == expected ? (type)gpr_read(c, op->src, size) : seen;                                   \
+		    cmpxchg_finish_##size(c, expected, seen);)                                                         \
+	EXEC_MODIFY(cmpxchg_lock_mr_##size, size, type, type expected = (type)gpr_read(c, GPR_RAX * 8, size);          \
+		    type seen = expected, b = (type)gpr_read(c, op->src, size);                                        \
 		    asm("lock cmpxchg %[b], %[m]" : [m] "+m"(*m), "+a"(seen) : [b] "r"(b) : "cc");                     \
-		    cmpxchg_finish_##size(c, seen);)
+		    cmpxchg_finish_##size(c, expected, seen);)
 
 #define CMPXCHG_ROW(size, type, unused)                                                                                \
 	[SIZE_INDEX(size)] = {                                                                                         \

@@ -110,17 +110,12 @@ static exec_fn *const bit_test[][SIZE_COUNT][FORM_COUNT] = {
 	{                                                                                                              \
 		u64 a = gpr_read(c, op->dst, 8);                                                                       \
                                                                                                                        \
-		HOST_UPDATES(c, #name " %[b], " SCAN_NAME_##size, [a] "+r"(a), [b] "r"(b));                            \
+		HOST_UPDATES(c, #name " %[b], " HOST_NAME_##size(a), [a] "+r"(a), [b] "r"(b));                            \
 		gpr_write(c, op->dst, 8, a);                                                                           \
 	}                                                                                                              \
 	EXEC_REGISTER(name##_r_##size, name##_##size(c, op, (type)gpr_read(c, op->src, size));)                        \
 	EXEC_READ(name##_m_##size, size, type, name##_##size(c, op, m);)
 #define SCAN_ROW(size, type, name) [SIZE_INDEX(size)] = { exec_##name##_r_##size, exec_##name##_m_##size },
-
-/* The destination as the host's register of that size. */
-#define SCAN_NAME_2 "%w[a]"
-#define SCAN_NAME_4 "%k[a]"
-#define SCAN_NAME_8 "%q[a]"
 
 FOR_SIZES_248(SCAN_SIZE, bsf)
 FOR_SIZES_248(SCAN_SIZE, bsr)

@@ -64,7 +64,7 @@ static exec_fn *const xchg[SIZE_COUNT][FORM_COUNT] = { FOR_SIZES(XCHG_ROW, ) };
 	{                                                                                                              \
 		EXTEND_ROW(name, 1, 2) EXTEND_ROW(name, 1, 4) EXTEND_ROW(name, 1, 8)                                   \
 		EXTEND_ROW(name, 2, 2) EXTEND_ROW(name, 2, 4) EXTEND_ROW(name, 2, 8)                                   \
-		EXTEND_ROW(name, 4, 4) EXTEND_ROW(name, 4, 8)                                                          \
+		EXTEND_ROW(name, 4, 2) EXTEND_ROW(name, 4, 4) EXTEND_ROW(name, 4, 8)                                   \
 	}
 
 EXTEND_BOTH(1, u8, 2)
@@ -73,6 +73,7 @@ EXTEND_BOTH(1, u8, 8)
 EXTEND_BOTH(2, u16, 2)
 EXTEND_BOTH(2, u16, 4)
 EXTEND_BOTH(2, u16, 8)
+EXTEND_BOTH(4, u32, 2) /* AMD's MOVSXD of a word reads a doubleword */
 EXTEND_BOTH(4, u32, 4)
 EXTEND_BOTH(4, u32, 8)
 

@@ -1,8 +1,9 @@
 /*
  * Multiplication and division.
  *
- * Products come from the host's instructions, flags included. Quotients that do not fit are found before dividing, so
- * the host never faults; division leaves the flags alone, which the manual calls undefined after it.
+ * Products come from the host's instructions, flags included; it gets the guest's flags first, since some processors
+ * keep those that the manual calls undefined. Quotients that do not fit are found before dividing, so the host never
+ * faults; division leaves all flags alone, which are undefined after it.
  */
 #include "cpu/exec.h"
 #include "cpu/flags.h"
@@ -13,18 +14,18 @@
 
 /* ---- one operand: rDX:rAX = rAX * source, AX = AL * source ---- */
 
-/* The product's low half is moved out of the accumulator (`ax` by its name), which the flags then take. */
+/* AX (`ax` by its name for the size) holds the flags before and after, and the factor and the product between. */
 #define MUL_KERNEL(name, size, type, ax)                                                                               \
 	ALWAYS_INLINE void name##_##size(struct core *c, type b)                                                       \
 	{                                                                                                              \
-		u64 status = gpr_read(c, RAX_AT, size);                                                                \
-		type low, high;                                                                                        \
+		u32 status = status_get(c);                                                                            \
+		type low = (type)gpr_read(c, RAX_AT, size), high;                                                      \
                                                                                                                        \
-		asm(#name " %[b]\n\tmov %%" #ax ", %[low]" HOST_FLAGS_OUT                                              \
-		    : "+&a"(status), "=&d"(high), [low] "=&r"(low)                                                     \
+		asm(HOST_FLAGS_IN "mov %[low], %%" #ax "\n\t" #name " %[b]\n\tmov %%" #ax ", %[low]" HOST_FLAGS_OUT    \
+		    : "+&a"(status), "=&d"(high), [low] "+&r"(low)                                                     \
 		    : [b] "r"(b)                                                                                       \
 		    : "cc");                                                                                           \
-		status_set(c, (u32)status);                                                                            \
+		status_set(c, status);                                                                                 \
 		gpr_write(c, RAX_AT, size, low);                                                                       \
 		gpr_write(c, RDX_AT, size, high);                                                                      \
 	}
@@ -33,14 +34,14 @@
 #define MUL_KERNEL_1(name)                                                                                             \
 	ALWAYS_INLINE void name##_1(struct core *c, u8 b)                                                              \
 	{                                                                                                              \
-		u64 status = gpr_read(c, RAX_AT, 1);                                                                   \
-		u16 product;                                                                                           \
+		u32 status = status_get(c);                                                                            \
+		u16 product = (u8)c->cpu.gpr[GPR_RAX];                                                                 \
                                                                                                                        \
-		asm(#name " %[b]\n\tmov %%ax, %[product]" HOST_FLAGS_OUT                                               \
-		    : "+&a"(status), [product] "=&r"(product)                                                          \
+		asm(HOST_FLAGS_IN "mov %[product], %%ax\n\t" #name " %[b]\n\tmov %%ax, %[product]" HOST_FLAGS_OUT      \
+		    : "+&a"(status), [product] "+&r"(product)                                                          \
 		    : [b] "r"(b)                                                                                       \
 		    : "cc");                                                                                           \
-		status_set(c, (u32)status);                                                                            \
+		status_set(c, status);                                                                                 \
 		gpr_write(c, RAX_AT, 2, product);                                                                      \
 	}
 
@@ -171,7 +172,7 @@ static exec_fn *const idiv[SIZE_COUNT][2] = { FOR_SIZES(ONE_ROW, idiv) };
 #define IMUL_SIZE(size, type, unused)                                                                                  \
 	ALWAYS_INLINE type product_##size(struct core *c, type a, type b)                                              \
 	{                                                                                                              \
-		HOST_WRITES(c, "imul %[b], %[a]", [a] "+r"(a), [b] "r"(b));                                            \
+		HOST_UPDATES(c, "imul %[b], %[a]", [a] "+r"(a), [b] "r"(b));                                            \
 		return a;                                                                                              \
 	}                                                                                                              \
 	EXEC_REGISTER(imul_rr_##size, u8 to = op->dst; type b = (type)gpr_read(c, op->src, size);                      \

@@ -83,11 +83,11 @@ ALWAYS_INLINE bool element_store(struct core *c, const struct op *op, unsigned s
 	}                                                                                                              \
 	static bool cmps_##size(struct core *c, const struct op *op)                                                   \
 	{                                                                                                              \
-		struct load a = element_load(c, op, source_segment(op), GPR_RSI, size), b = { 0, false };              \
+		struct load b = element_load(c, op, SEG_ES, GPR_RDI, size), a = { 0, false };                          \
                                                                                                                        \
-		if (a.ok)                                                                                              \
-			b = element_load(c, op, SEG_ES, GPR_RDI, size);                                                \
-		if (!b.ok)                                                                                             \
+		if (b.ok)                                                                                              \
+			a = element_load(c, op, source_segment(op), GPR_RSI, size);                                    \
+		if (!a.ok)                                                                                             \
 			return false;                                                                                  \
 		compare_##size(c, (type)a.value, (type)b.value);                                                       \
 		index_advance(c, op, GPR_RSI, size);                                                                   \
@@ -251,7 +251,17 @@ static u64 elements_in(u64 room, unsigned size, u64 count)
 
 FOR_SIZES(BULK_MOVE, )
 
-/* Comparisons skip the elements that let the repetition go on; one that may end it is left to the element function. */
+/*
+ * Comparisons skip the elements that let the repetition go on. One that may end it is left to the element function, and
+ * so is the span's last, for its flags are seen if the next one faults.
+ */
+static u64 elements_before_last(u64 room, unsigned size, u64 count)
+{
+	u64 elements = elements_in(room, size, count);
+
+	return elements ? elements - 1 : 0;
+}
+
 static bool goes_on(const struct op *op, bool equal)
 {
 	return equal == !(op->insn.prefixes & INSN_REPNE);
@@ -266,7 +276,7 @@ static bool goes_on(const struct op *op, bool equal)
                                                                                                                        \
 		if (!a || !b)                                                                                          \
 			return 0;                                                                                      \
-		elements = elements_in(min_u64(room_a, room_b), size, count - 1);                                      \
+		elements = elements_before_last(min_u64(room_a, room_b), size, count);                                 \
 		while (n < elements &&                                                                                 \
 		       goes_on(op, ((const guest_##type *)a)[n] == ((const guest_##type *)b)[n]))                      \
 			n++;                                                                                           \
@@ -281,7 +291,7 @@ static bool goes_on(const struct op *op, bool equal)
                                                                                                                        \
 		if (!b)                                                                                                \
 			return 0;                                                                                      \
-		elements = elements_in(room, size, count - 1);                                                         \
+		elements = elements_before_last(room, size, count);                                                  \
 		while (n < elements && goes_on(op, ((const guest_##type *)b)[n] == (type)c->cpu.gpr[GPR_RAX]))         \
 			n++;                                                                                           \
 		index_set(c, op, GPR_RDI, c->cpu.gpr[GPR_RDI] + n * size);                                             \
@@ -312,19 +322,24 @@ static bool rep_must_pause(const struct core *c, unsigned moves)
 	       atomic_load_explicit(&c->attention, memory_order_relaxed);
 }
 
-/* comparing: the repetition also ends by ZF. A fault puts the flags back to what they were before all comparisons. */
+/*
+ * comparing: the repetition also ends by ZF. A fault then puts the flags back to what they were before the instruction
+ * on Intel's processors; on AMD's they are those of the last comparison.
+ */
 ALWAYS_INLINE enum step repeat(struct core *c, const struct op *op, element_fn *element, bulk_fn *bulk, bool comparing)
 {
-	u64 count = index_get(c, op, GPR_RCX), done;
+	u64 count = index_get(c, op, GPR_RCX), done = 0;
 	u32 flags = status_get(c);
 	bool alone = !bulk || c->cpu.rflags & (RFLAGS_DF | RFLAGS_TF);
 
 	for (unsigned moves = 0; count; moves++) {
-		if (moves && rep_must_pause(c, moves))
+		/* After comparing in bulk the flags are not right yet. */
+		if (moves && !(comparing && done) && rep_must_pause(c, moves))
 			return rep_pause(c, op);
 		done = moves && !alone ? bulk(c, op, count) : 0;
 		if (!done && !element(c, op)) {
-			status_set(c, flags);
+			if (!c->amd)
+				status_set(c, flags);
 			return STEP_FAULT;
 		}
 		count -= done ? done : 1;

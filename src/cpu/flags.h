@@ -34,6 +34,12 @@ ALWAYS_INLINE void status_set(struct core *c, u32 flags)
 /* More than one output operand of a HOST_ macro. */
 #define HOST_LIST(...) __VA_ARGS__
 
+/* Operand [name] in the asm text, as the host's register of that size. */
+#define HOST_NAME_1(name) "%b[" #name "]"
+#define HOST_NAME_2(name) "%w[" #name "]"
+#define HOST_NAME_4(name) "%k[" #name "]"
+#define HOST_NAME_8(name) "%q[" #name "]"
+
 /* HOST_xxx(c, text, outputs, inputs...): operands must not be in AX. */
 
 /* Reads no flag and writes all of them (or leaves them undefined). */

@@ -123,7 +123,7 @@ static void make_processor(void)
 
 bool guest_start(void)
 {
-	static struct cpu_model model = { .name = "test", .physical_bits = 40, .linear_bits = 48 };
+	static struct cpu_model model = { .name = "test", .physical_bits = 40, .linear_bits = 57 };
 	struct feature_set all;
 	void *memory = mmap((void *)GUEST_RAM, GUEST_RAM_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -161,6 +161,10 @@ static void state_in(const struct native_state *state)
 	cpu->x87.fcw = state->fx.fcw;
 	cpu->x87.fsw = state->fx.fsw;
 	cpu->x87.empty = (u8)~state->fx.ftw;
+	cpu->x87.fop = state->fx.fop;
+	cpu->x87.fip = state->fx.fip;
+	cpu->x87.fdp = state->fx.fdp;
+	cpu->x87.fcs = cpu->x87.fds = 0;
 	for (unsigned n = 0; n < 8; n++)
 		memcpy(cpu->x87.st[(top(state) + n) % 8], state->fx.st[n], 16);
 	cpu_set_rflags(cpu, state->rflags);
@@ -176,6 +180,9 @@ static void state_out(struct native_state *state)
 	state->fx.fcw = cpu->x87.fcw;
 	state->fx.fsw = cpu->x87.fsw;
 	state->fx.ftw = (u8)~cpu->x87.empty;
+	state->fx.fop = cpu->x87.fop;
+	state->fx.fip = cpu->x87.fip;
+	state->fx.fdp = cpu->x87.fdp;
 	for (unsigned n = 0; n < 8; n++)
 		memcpy(state->fx.st[n], cpu->x87.st[(top(state) + n) % 8], 16);
 	state->rflags = cpu_rflags(cpu);
