@@ -1,5 +1,6 @@
 /*
- * The ACPI tables' binary part; the DSDT's content is in dsdt.c. Structures are spelled as in "ACPI Software Programming Model".
+ * The ACPI tables' binary part; the DSDT's content is in dsdt.c. Structures are spelled as in "ACPI Software
+ * Programming Model".
  *
  * ACPI mode is on from the start (SMI_CMD is 0), so that no system management code is needed to hand the hardware over.
  */
@@ -37,7 +38,14 @@
 #define MADT_ALL_PROCESSORS_X2APIC 0xffffffffu
 #define NMI_LINT 1u
 
-enum madt_type { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_NMI = 4, MADT_X2APIC = 9, MADT_X2APIC_NMI = 10 };
+enum madt_type {
+	MADT_LAPIC = 0,
+	MADT_IOAPIC = 1,
+	MADT_OVERRIDE = 2,
+	MADT_NMI = 4,
+	MADT_X2APIC = 9,
+	MADT_X2APIC_NMI = 10
+};
 
 struct acpi_header {
 	char signature[4];
@@ -191,7 +199,9 @@ static gpa_t place_dsdt(struct table_area *area, const struct acpi_config *confi
 
 static struct acpi_address port_address(u16 port, u8 bytes)
 {
-	return (struct acpi_address){ .space = ADDRESS_IO, .bits = 8 * bytes, .access = bytes == 4 ? 3 : bytes, .address = port };
+	return (struct acpi_address){
+		.space = ADDRESS_IO, .bits = 8 * bytes, .access = bytes == 4 ? 3 : bytes, .address = port
+	};
 }
 
 static gpa_t place_fadt(struct table_area *area, const struct acpi_config *config, gpa_t facs, gpa_t dsdt)
@@ -215,7 +225,8 @@ static gpa_t place_fadt(struct table_area *area, const struct acpi_config *confi
 		.p_lvl3_lat = NO_C3,
 		.century = CENTURY_REGISTER,
 		.boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (config->keyboard_controller ? BOOT_8042 : 0),
-		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP,
+		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+			 FADT_RESET_REG_SUP,
 		.reset_reg = port_address(LAYOUT_RESET_PORT, 1),
 		.reset_value = config->reset_value,
 	};

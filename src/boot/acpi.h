@@ -1,6 +1,6 @@
 /*
- * ACPI tables: how an operating system learns of processors, interrupt wiring, PCI and power management on a machine whose
- * firmware is this file ("Advanced Configuration and Power Interface Specification").
+ * ACPI tables: how an operating system learns of processors, interrupt wiring, PCI and power management on a machine
+ * whose firmware is this file ("Advanced Configuration and Power Interface Specification").
  */
 #ifndef BOOT_ACPI_H
 #define BOOT_ACPI_H
@@ -23,8 +23,8 @@ struct acpi_config {
 };
 
 /*
- * Writes the tables into the firmware area below 1 MiB, which they fit for any number of processors that a machine can have.
- * Returns the address of the RSDP, 0 with the error set if they do not fit.
+ * Writes the tables into the firmware area below 1 MiB, which they fit for any number of processors that a machine can
+ * have. Returns the address of the RSDP, 0 with the error set if they do not fit.
  */
 gpa_t acpi_place_tables(struct memory *memory, const struct acpi_config *config, struct host_error *error);
 

@@ -1,8 +1,8 @@
 /*
  * AML encoding: see aml.h.
  *
- * A package length comes before what it counts, in one to four bytes by its size ("Package Length Encoding"): closing an object
- * moves its content up by as many bytes as the length needs.
+ * A package length comes before what it counts, in one to four bytes by its size ("Package Length Encoding"): closing
+ * an object moves its content up by as many bytes as the length needs.
  */
 #include "boot/aml.h"
 
@@ -192,10 +192,11 @@ void aml_memory_fixed(struct aml *aml, struct aml_range range)
 }
 
 /* "Address Space Resource Descriptors": numbers of `bytes` bytes each. */
-static void write_window(struct aml *aml, enum resource_tag tag, unsigned bytes, enum resource_type type, unsigned flags,
-			 struct aml_range range)
+static void write_window(struct aml *aml, enum resource_tag tag, unsigned bytes, enum resource_type type,
+			 unsigned flags, struct aml_range range)
 {
-	u64 numbers[] = { 0 /* granularity */, range.base, range.base + range.bytes - 1, 0 /* translation */, range.bytes };
+	u64 numbers[] = { 0 /* granularity */, range.base, range.base + range.bytes - 1, 0 /* translation */,
+			  range.bytes };
 
 	write_number(&aml->out, tag, 1);
 	write_number(&aml->out, 3 + ARRAY_LENGTH(numbers) * bytes, 2); /* the length of the rest */

@@ -1,8 +1,8 @@
 /*
  * Composing ACPI Machine Language ("ACPI Machine Language (AML) Specification"): just what a static DSDT needs.
  *
- * Objects that contain others are opened and closed; the writer keeps their lengths. Names are four characters, a leading
- * backslash makes them absolute.
+ * Objects that contain others are opened and closed; the writer keeps their lengths. Names are four characters, a
+ * leading backslash makes them absolute.
  */
 #ifndef BOOT_AML_H
 #define BOOT_AML_H

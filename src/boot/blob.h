@@ -14,7 +14,10 @@ static inline bool blob_holds(struct boot_blob blob, u64 offset, u64 size)
 	return offset <= blob.size && size <= blob.size - offset;
 }
 
-/* Copies size bytes at offset out, of which there may be no alignment; false, and nothing copied, if they are not all there. */
+/*
+ * Copies size bytes at offset out, of which there may be no alignment; false, and nothing copied, if they are not all
+ * there.
+ */
 MUST_USE static inline bool blob_read(struct boot_blob blob, u64 offset, void *to, u64 size)
 {
 	if (!blob_holds(blob, offset, size))

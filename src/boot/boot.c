@@ -8,7 +8,7 @@
 #include "boot/pvh.h"
 #include "boot/start.h"
 
-/* Linux links its kernels this far above where they are loaded ("Documentation/arch/x86/x86_64/mm"; PAGE_OFFSET on 32 bits). */
+/* Linux links its kernels this far above where they are loaded: __START_KERNEL_map, or PAGE_OFFSET on 32 bits. */
 #define LINUX_OFFSET_64 0xffffffff80000000ull
 #define LINUX_OFFSET_32 0xc0000000ull
 
@@ -24,10 +24,10 @@ static enum boot_format identify_elf(struct boot_blob kernel)
 		return BOOT_PVH;
 	for (u32 i = 0; i < image.program_header_count; i++) {
 		struct elf_segment s = elf_segment(&image, i);
+		u64 offset = s.virtual_address - s.physical_address;
 
 		if (s.type == ELF_SEGMENT_LOAD)
-			return s.virtual_address - s.physical_address == (image.is64 ? LINUX_OFFSET_64 : LINUX_OFFSET_32) ?
-				       BOOT_VMLINUX : BOOT_ELF;
+			return offset == (image.is64 ? LINUX_OFFSET_64 : LINUX_OFFSET_32) ? BOOT_VMLINUX : BOOT_ELF;
 	}
 	return BOOT_ELF;
 }
@@ -84,8 +84,9 @@ bool boot_load(struct memory *memory, const struct boot_config *config, struct c
 	case BOOT_UNKNOWN:
 		break;
 	}
-	host_error_set(error, config->kernel.size ? "%s: not a kernel image: neither a Linux bzImage nor Multiboot nor ELF" :
-						    "%s: the kernel image is empty",
+	host_error_set(error,
+		       config->kernel.size ? "%s: not a kernel image: neither a Linux bzImage nor Multiboot nor ELF"
+					   : "%s: the kernel image is empty",
 		       config->kernel_name);
 	return false;
 }

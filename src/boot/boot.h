@@ -1,10 +1,11 @@
 /*
- * Kernel images to a machine about to run them: no firmware, the loader leaves memory and processor as a boot
- * loader would.
+ * Kernel images to a machine about to run them: no firmware, the loader leaves memory and processor as a boot loader
+ * would.
  *
- * Images arrive as bytes and are hostile until proved otherwise: every offset and length in them is checked against the bytes
- * there are, and what is wrong comes back as one line. Known formats, tried in this order: Linux bzImage and zImage ("The
- * Linux/x86 Boot Protocol"), Multiboot version 1, ELF (PVH entry note, or a Linux vmlinux, or any other executable).
+ * Images arrive as bytes and are hostile until proved otherwise: every offset and length in them is checked against the
+ * bytes there are, and what is wrong comes back as one line. Known formats, tried in this order: Linux bzImage and
+ * zImage ("The Linux/x86 Boot Protocol"), Multiboot version 1, ELF (PVH entry note, or a Linux vmlinux, or any other
+ * executable).
  */
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
@@ -40,12 +41,14 @@ struct boot_config {
 	gpa_t rsdp; /* ACPI root pointer, 0: none. The machine fills it in */
 };
 
-/* What the image looks like, without loading it. BOOT_LINUX is what "add console=ttyS0" asks for, as is BOOT_VMLINUX. */
+/*
+ * What the image looks like, without loading it. BOOT_LINUX is what "add console=ttyS0" asks for, as is BOOT_VMLINUX.
+ */
 enum boot_format boot_identify(struct boot_blob kernel);
 
 /*
- * Puts the kernel and what it needs into memory, and the state in which it starts into *cpu (which arrives in its reset state).
- * false: error says what is wrong and with what; memory may be half-written.
+ * Puts the kernel and what it needs into memory, and the state in which it starts into *cpu (which arrives in its reset
+ * state). false: error says what is wrong and with what; memory may be half-written.
  */
 MUST_USE bool boot_load(struct memory *memory, const struct boot_config *config, struct cpu *cpu,
 			struct host_error *error);

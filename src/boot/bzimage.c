@@ -1,10 +1,10 @@
 /*
  * Linux's bzImage, and the older zImage ("The Linux/x86 Boot Protocol").
  *
- * A 64-bit kernel's compressed payload is unpacked here, on the host, in a fraction of the time the guest would take: what comes out is
- * the vmlinux, loaded where it was linked and entered as the kernel's own decompressor would enter it. (So the kernel stays at
- * its link address: no KASLR.) A payload that we cannot unpack is left to the decompressor in the image, by the 64-bit protocol; a
- * 32-bit kernel starts by the 32-bit protocol.
+ * A 64-bit kernel's compressed payload is unpacked here, on the host, in a fraction of the time the guest would take:
+ * what comes out is the vmlinux, loaded where it was linked and entered as the kernel's own decompressor would enter
+ * it. (So the kernel stays at its link address: no KASLR.) A payload that we cannot unpack is left to the decompressor
+ * in the image, by the 64-bit protocol; a 32-bit kernel starts by the 32-bit protocol.
  */
 #include "base/bits.h"
 #include "boot/blob.h"
@@ -14,7 +14,13 @@
 #include "boot/start.h"
 #include "host/decompress.h"
 
-enum { PROTOCOL_2_00 = 0x200, PROTOCOL_2_04 = 0x204, PROTOCOL_2_08 = 0x208, PROTOCOL_2_10 = 0x20a, PROTOCOL_2_12 = 0x20c };
+enum {
+	PROTOCOL_2_00 = 0x200,
+	PROTOCOL_2_04 = 0x204,
+	PROTOCOL_2_08 = 0x208,
+	PROTOCOL_2_10 = 0x20a,
+	PROTOCOL_2_12 = 0x20c
+};
 
 #define SECTOR_BYTES 512u
 #define DEFAULT_SETUP_SECTORS 4u
@@ -34,7 +40,8 @@ bool bzimage_is(struct boot_blob kernel)
 {
 	struct linux_setup_header header;
 
-	return blob_read(kernel, LINUX_SETUP_HEADER_OFFSET, &header, HEADER_LENGTH_BASE + 4 - LINUX_SETUP_HEADER_OFFSET) &&
+	return blob_read(kernel, LINUX_SETUP_HEADER_OFFSET, &header,
+			 HEADER_LENGTH_BASE + 4 - LINUX_SETUP_HEADER_OFFSET) &&
 	       header.boot_flag == LINUX_BOOT_FLAG && header.header == LINUX_HEADER_MAGIC;
 }
 
@@ -66,8 +73,10 @@ static bool bzimage_open(struct boot_blob kernel, struct bzimage *image, struct 
 		code_bytes = (u64)image->header.syssize * SYSSIZE_UNIT;
 	code_bytes -= min_u64(code_bytes, 2 * SYSSIZE_UNIT);
 	if (setup_bytes >= kernel.size || code_bytes > kernel.size - setup_bytes) {
-		host_error_set(error, "kernel: a truncated Linux image: %llu bytes where its header speaks of %llu; get it again",
-			       (unsigned long long)kernel.size, (unsigned long long)(setup_bytes + code_bytes));
+		host_error_set(
+			error,
+			"kernel: a truncated Linux image: %llu bytes where its header speaks of %llu; get it again",
+			(unsigned long long)kernel.size, (unsigned long long)(setup_bytes + code_bytes));
 		return false;
 	}
 	image->code = (struct boot_blob){ kernel.bytes + setup_bytes, kernel.size - setup_bytes };
@@ -80,10 +89,10 @@ static bool is_64bit(const struct bzimage *image)
 }
 
 /*
- * Unpacks the compressed kernel inside. true with *vmlinux empty: the header does not say where it is, or it is in a format
- * that is not known here. To be freed with host_free().
+ * Unpacks the compressed kernel inside. true with *vmlinux empty: the header does not say where it is, or it is in a
+ * format that is not known here. To be freed with host_free().
  */
-static bool unpack(const struct bzimage *image, struct boot_blob *vmlinux, struct host_error *error)
+static bool unpack(const struct bzimage *image, u64 limit, struct boot_blob *vmlinux, struct host_error *error)
 {
 	const struct linux_setup_header *header = &image->header;
 	struct boot_blob packed;
@@ -93,13 +102,14 @@ static bool unpack(const struct bzimage *image, struct boot_blob *vmlinux, struc
 	if (header->version < PROTOCOL_2_08 || !is_64bit(image))
 		return true;
 	if (!blob_holds(image->code, header->payload_offset, header->payload_length)) {
-		host_error_set(error, "kernel: a damaged Linux image: its compressed kernel is not all there; get it again");
+		host_error_set(error,
+			       "kernel: a damaged Linux image: its compressed kernel is not all there; get it again");
 		return false;
 	}
 	packed = (struct boot_blob){ image->code.bytes + header->payload_offset, header->payload_length };
 	if (!host_decompress_known(packed.bytes, packed.size))
 		return true;
-	if (!host_decompress(packed.bytes, packed.size, &unpacked, &vmlinux->size, error))
+	if (!host_decompress(packed.bytes, packed.size, limit, &unpacked, &vmlinux->size, error))
 		return false;
 	vmlinux->bytes = unpacked;
 	return true;
@@ -150,7 +160,7 @@ bool bzimage_load(struct memory *memory, const struct boot_config *config, struc
 	struct bzimage image;
 	bool loaded;
 
-	if (!bzimage_open(config->kernel, &image, error) || !unpack(&image, &vmlinux, error))
+	if (!bzimage_open(config->kernel, &image, error) || !unpack(&image, memory->bytes, &vmlinux, error))
 		return false;
 	if (elf_is(vmlinux))
 		loaded = load_vmlinux(memory, config, &image, vmlinux, cpu, error);

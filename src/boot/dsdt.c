@@ -1,6 +1,6 @@
 /*
- * The DSDT: the devices that cannot be found by probing, and how PCI interrupts reach the IOAPIC. All of it is static data;
- * there is no method in it that could run wild in a guest's interpreter.
+ * The DSDT: the devices that cannot be found by probing, and how PCI interrupts reach the IOAPIC. All of it is static
+ * data; there is no method in it that could run wild in a guest's interpreter.
  */
 #include "base/bits.h"
 #include "boot/acpi.h"
@@ -88,7 +88,10 @@ static void write_host_bridge(struct aml *aml)
 	aml_close(aml);
 }
 
-/* "System Resources": keeps an operating system from giving these addresses to a device; Linux uses ECAM only if they are here. */
+/*
+ * "System Resources": keeps an operating system from giving these addresses to a device; Linux uses ECAM only if they
+ * are here.
+ */
 static void write_motherboard(struct aml *aml, const struct acpi_config *config)
 {
 	aml_open_device(aml, "MBRD");

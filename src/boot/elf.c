@@ -128,7 +128,9 @@ static bool contains(u64 base, u64 bytes, u64 address)
 	return address >= base && address - base < bytes;
 }
 
-/* The entry point is physical in kernels that start with paging off, and virtual in what ordinary linker scripts make. */
+/*
+ * The entry point is physical in kernels that start with paging off, and virtual in what ordinary linker scripts make.
+ */
 static gpa_t entry_physical(const struct elf_image *image)
 {
 	gpa_t translated = image->entry;
@@ -157,7 +159,8 @@ bool elf_load(const struct elf_image *image, struct memory *memory, gpa_t *entry
 		if (s.type != ELF_SEGMENT_LOAD || !s.memory_bytes)
 			continue;
 		if (s.file_bytes > s.memory_bytes || !blob_holds(image->blob, s.offset, s.file_bytes)) {
-			host_error_set(error, "kernel: a truncated or damaged ELF file: segment %u is not all there", i);
+			host_error_set(error, "kernel: a truncated or damaged ELF file: segment %u is not all there",
+				       i);
 			return false;
 		}
 		if (!place_image(memory, s.physical_address, image->blob.bytes + s.offset, s.file_bytes,
@@ -204,7 +207,8 @@ bool elf_find_note(const struct elf_image *image, const char *name, u32 type, st
 
 		if (s.type != ELF_SEGMENT_NOTE || !blob_holds(image->blob, s.offset, s.file_bytes))
 			continue;
-		if (find_note_in((struct boot_blob){ image->blob.bytes + s.offset, s.file_bytes }, name, type, descriptor))
+		if (find_note_in((struct boot_blob){ image->blob.bytes + s.offset, s.file_bytes }, name, type,
+				 descriptor))
 			return true;
 	}
 	return false;

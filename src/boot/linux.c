@@ -1,8 +1,8 @@
 /*
  * Linux's parameter block: what a boot loader owes the kernel beyond its own bytes.
  *
- * The initial RAM disk goes as high as kernel and memory allow, as the protocol recommends, so that the kernel has room to grow
- * from where it starts.
+ * The initial RAM disk goes as high as kernel and memory allow, as the protocol recommends, so that the kernel has room
+ * to grow from where it starts.
  */
 #include "boot/linux.h"
 
@@ -35,7 +35,8 @@ struct linux_setup_header linux_header_for_elf(void)
 static gpa_t place_initrd(struct memory *memory, const struct boot_config *config,
 			  const struct linux_setup_header *header, struct linux_extent kernel, struct host_error *error)
 {
-	u64 limit = header->version >= PROTOCOL_2_03 ? (u64)header->initrd_addr_max + 1 : DEFAULT_INITRD_ADDR_MAX + 1ull;
+	u64 limit =
+		header->version >= PROTOCOL_2_03 ? (u64)header->initrd_addr_max + 1 : DEFAULT_INITRD_ADDR_MAX + 1ull;
 	u64 size = config->initrd.size;
 	gpa_t at;
 
@@ -45,7 +46,8 @@ static gpa_t place_initrd(struct memory *memory, const struct boot_config *confi
 	if (at < kernel.end && at + size > kernel.start)
 		at = size <= kernel.start ? align_down(kernel.start - size, PAGE_SIZE) : 0;
 	if (at < PLACE_EXTENDED_BASE) {
-		host_error_set(error, "initrd: %llu KiB find no room beside the kernel in %llu MiB of memory; use more memory",
+		host_error_set(error,
+			       "initrd: %llu KiB find no room beside the kernel in %llu MiB of memory; use more memory",
 			       (unsigned long long)size >> 10, (unsigned long long)memory->bytes >> 20);
 		return 0;
 	}
@@ -57,7 +59,8 @@ static gpa_t place_cmdline(struct memory *memory, const struct boot_config *conf
 			   const struct linux_setup_header *header, struct host_error *error)
 {
 	struct place_strings strings = place_strings_start();
-	u64 room = header->version >= PROTOCOL_2_06 && header->cmdline_size ? header->cmdline_size : DEFAULT_CMDLINE_BYTES;
+	u64 room =
+		header->version >= PROTOCOL_2_06 && header->cmdline_size ? header->cmdline_size : DEFAULT_CMDLINE_BYTES;
 	u64 length = strlen(config->cmdline);
 
 	if (length > room) {
@@ -81,7 +84,8 @@ static void fill_memory(struct linux_boot_params *params, const struct memory *m
 }
 
 bool linux_place_parameters(struct memory *memory, const struct boot_config *config,
-			    const struct linux_setup_header *header, struct linux_extent kernel, struct host_error *error)
+			    const struct linux_setup_header *header, struct linux_extent kernel,
+			    struct host_error *error)
 {
 	struct linux_boot_params params = { .header = *header, .acpi_rsdp_addr = config->rsdp };
 	gpa_t cmdline = place_cmdline(memory, config, header, error), initrd = 0;

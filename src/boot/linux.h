@@ -1,6 +1,6 @@
 /*
- * Linux's parameter block ("The Linux/x86 Boot Protocol", "Zero Page"), and filling it in for a kernel that is entered past its
- * real-mode code.
+ * Linux's parameter block ("The Linux/x86 Boot Protocol", "Zero Page"), and filling it in for a kernel that is entered
+ * past its real-mode code.
  */
 #ifndef BOOT_LINUX_H
 #define BOOT_LINUX_H

@@ -5,8 +5,8 @@
 #include "base/string.h"
 #include "x86/regs.h"
 
-static bool place_module(struct memory *memory, const struct boot_module *module, gpa_t at, struct place_strings *strings,
-			 struct placed_module *placed, struct host_error *error)
+static bool place_module(struct memory *memory, const struct boot_module *module, gpa_t at,
+			 struct place_strings *strings, struct placed_module *placed, struct host_error *error)
 {
 	if (!place_bytes(memory, at, module->blob.bytes, module->blob.size, "module", error))
 		return false;

@@ -13,7 +13,7 @@ struct placed_module {
 
 /* Places them one after the other from the first page at `at`. Returns how many in *count. */
 MUST_USE bool modules_place(struct memory *memory, const struct boot_config *config, gpa_t at,
-			    struct place_strings *strings, struct placed_module placed[BOOT_MAX_MODULES + 1], u32 *count,
-			    struct host_error *error);
+			    struct place_strings *strings, struct placed_module placed[BOOT_MAX_MODULES + 1],
+			    u32 *count, struct host_error *error);
 
 #endif

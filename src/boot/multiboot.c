@@ -1,9 +1,9 @@
 /*
  * Multiboot 1 kernels, ELF or flat ("Multiboot Specification version 0.6.96").
  *
- * Where the specification leaves a choice, what boot loaders in use do is done: the command line starts with the kernel's
- * name, modules follow the kernel at page boundaries, and information that a kernel asks for and a machine without firmware
- * does not have (video modes) is left out rather than the boot refused.
+ * Where the specification leaves a choice, what boot loaders in use do is done: the command line starts with the
+ * kernel's name, modules follow the kernel at page boundaries, and information that a kernel asks for and a machine
+ * without firmware does not have (video modes) is left out rather than the boot refused.
  */
 #include "boot/multiboot.h"
 
@@ -99,12 +99,14 @@ static bool load_flat(struct memory *memory, struct boot_blob kernel, const stru
 	}
 	memory_bytes = file_bytes;
 	if (header->bss_end_addr)
-		memory_bytes = max_u64(file_bytes, (u64)header->bss_end_addr - min_u64(header->load_addr, header->bss_end_addr));
+		memory_bytes = max_u64(file_bytes,
+				       (u64)header->bss_end_addr - min_u64(header->load_addr, header->bss_end_addr));
 	*end = header->load_addr + memory_bytes;
 	return place_image(memory, header->load_addr, kernel.bytes + start, file_bytes, memory_bytes, "kernel", error);
 }
 
-static bool load_image(struct memory *memory, struct boot_blob kernel, gpa_t *entry, gpa_t *end, struct host_error *error)
+static bool load_image(struct memory *memory, struct boot_blob kernel, gpa_t *entry, gpa_t *end,
+		       struct host_error *error)
 {
 	struct multiboot_header header;
 	struct elf_image elf;
@@ -126,7 +128,8 @@ static bool load_image(struct memory *memory, struct boot_blob kernel, gpa_t *en
 	if (!elf_open(kernel, &elf, error) || !elf_load(&elf, memory, entry, end, error))
 		return false;
 	if (*end > MEMORY_HIGH_BASE) {
-		host_error_set(error, "kernel: a Multiboot kernel must lie below 4 GiB, but this one is loaded up to %#llx",
+		host_error_set(error,
+			       "kernel: a Multiboot kernel must lie below 4 GiB, but this one is loaded up to %#llx",
 			       (unsigned long long)*end);
 		return false;
 	}
@@ -141,8 +144,8 @@ static bool place_text(struct memory *memory, struct place_strings *strings, con
 	return *at;
 }
 
-static bool place_cmdline(struct memory *memory, const struct boot_config *config, struct place_strings *strings, u32 *at,
-			  struct host_error *error)
+static bool place_cmdline(struct memory *memory, const struct boot_config *config, struct place_strings *strings,
+			  u32 *at, struct host_error *error)
 {
 	char cmdline[BOOT_MAX_CMDLINE];
 	size_t length = format(cmdline, sizeof(cmdline), "%s %s", config->kernel_name, config->cmdline);
@@ -163,8 +166,10 @@ static bool place_modules(struct memory *memory, const struct boot_config *confi
 	if (!modules_place(memory, config, end, strings, placed, &info->mods_count, error))
 		return false;
 	for (u32 i = 0; i < info->mods_count; i++)
-		list[i] = (struct multiboot_module){ (u32)placed[i].start, (u32)placed[i].end, (u32)placed[i].cmdline, 0 };
-	info->mods_addr = (u32)place_string(memory, strings, list, info->mods_count * sizeof(list[0]), "modules", error);
+		list[i] = (struct multiboot_module){ (u32)placed[i].start, (u32)placed[i].end, (u32)placed[i].cmdline,
+						     0 };
+	info->mods_addr =
+		(u32)place_string(memory, strings, list, info->mods_count * sizeof(list[0]), "modules", error);
 	return info->mods_addr;
 }
 
@@ -187,7 +192,8 @@ static bool place_map(struct memory *memory, struct place_strings *strings, stru
 
 bool multiboot_load(struct memory *memory, const struct boot_config *config, struct cpu *cpu, struct host_error *error)
 {
-	struct multiboot_info info = { .flags = INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MMAP | INFO_LOADER_NAME };
+	struct multiboot_info info = { .flags = INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MMAP |
+						INFO_LOADER_NAME };
 	struct place_strings strings = place_strings_start();
 	gpa_t entry, end;
 

@@ -9,13 +9,15 @@ static u8 *place_at(struct memory *memory, gpa_t at, u64 size, const char *what,
 	u8 *host = memory_at(memory, at, size);
 
 	if (!host)
-		host_error_set(error, "%s: %#llx bytes at %#llx do not fit in the machine's memory (%llu MiB); use more memory",
-			       what, (unsigned long long)size, (unsigned long long)at,
-			       (unsigned long long)memory->bytes >> 20);
+		host_error_set(
+			error,
+			"%s: %#llx bytes at %#llx do not fit in the machine's memory (%llu MiB); use more memory", what,
+			(unsigned long long)size, (unsigned long long)at, (unsigned long long)memory->bytes >> 20);
 	return host;
 }
 
-bool place_bytes(struct memory *memory, gpa_t at, const void *bytes, u64 size, const char *what, struct host_error *error)
+bool place_bytes(struct memory *memory, gpa_t at, const void *bytes, u64 size, const char *what,
+		 struct host_error *error)
 {
 	u8 *host;
 
@@ -47,8 +49,10 @@ bool place_image(struct memory *memory, gpa_t at, const void *bytes, u64 size, u
 		 struct host_error *error)
 {
 	if (at < PLACE_EXTENDED_BASE && memory_size > PLACE_AREA_BASE - min_u64(at, PLACE_AREA_BASE)) {
-		host_error_set(error, "%s: %#llx bytes at %#llx overlap the boot loader's and firmware's area, %#llx to %#llx", what,
-			       (unsigned long long)memory_size, (unsigned long long)at, PLACE_AREA_BASE, PLACE_EXTENDED_BASE);
+		host_error_set(error,
+			       "%s: %#llx bytes at %#llx overlap the boot loader's and firmware's area, %#llx to %#llx",
+			       what, (unsigned long long)memory_size, (unsigned long long)at, PLACE_AREA_BASE,
+			       PLACE_EXTENDED_BASE);
 		return false;
 	}
 	/* Judged as a whole: the sum of two parts that fit may not. */

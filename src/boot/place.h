@@ -1,10 +1,10 @@
 /*
  * Where a loader puts things, and how it gets them there.
  *
- * What the loader itself leaves for a kernel (descriptor table, page tables, parameter blocks, command lines) lies in one
- * area of low memory, ordinary RAM in the memory map: a kernel takes what it needs before it uses the area otherwise. It starts
- * where boot loaders have always put Linux's parameter block, and ends below the highest low pages, in which Linux's decompressor
- * puts its trampoline.
+ * What the loader itself leaves for a kernel (descriptor table, page tables, parameter blocks, command lines) lies in
+ * one area of low memory, ordinary RAM in the memory map: a kernel takes what it needs before it uses the area
+ * otherwise. It starts where boot loaders have always put Linux's parameter block, and ends below the highest low
+ * pages, in which Linux's decompressor puts its trampoline.
  */
 #ifndef BOOT_PLACE_H
 #define BOOT_PLACE_H
@@ -31,8 +31,8 @@ MUST_USE bool place_bytes(struct memory *memory, gpa_t at, const void *bytes, u6
 MUST_USE bool place_zeroes(struct memory *memory, gpa_t at, u64 size, const char *what, struct host_error *error);
 
 /*
- * The same for a part of an image, which must not touch the loader's own area nor the firmware's above it: memory_size bytes,
- * of which the first `size` are given and the rest are zero.
+ * The same for a part of an image, which must not touch the loader's own area nor the firmware's above it: memory_size
+ * bytes, of which the first `size` are given and the rest are zero.
  */
 MUST_USE bool place_image(struct memory *memory, gpa_t at, const void *bytes, u64 size, u64 memory_size,
 			  const char *what, struct host_error *error);

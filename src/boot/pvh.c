@@ -41,8 +41,8 @@ bool pvh_find_entry(const struct elf_image *image, u32 *entry)
 	return true;
 }
 
-static bool place_modules(struct memory *memory, const struct boot_config *config, gpa_t end, struct place_strings *strings,
-			  struct pvh_start_info *start, struct host_error *error)
+static bool place_modules(struct memory *memory, const struct boot_config *config, gpa_t end,
+			  struct place_strings *strings, struct pvh_start_info *start, struct host_error *error)
 {
 	struct placed_module placed[BOOT_MAX_MODULES + 1];
 	struct pvh_module list[BOOT_MAX_MODULES + 1];
@@ -78,7 +78,8 @@ bool pvh_load(struct memory *memory, const struct boot_config *config, const str
 
 	if (!elf_load(image, memory, &header_entry, &end, error))
 		return false;
-	start.cmdline = place_string(memory, &strings, config->cmdline, strlen(config->cmdline) + 1, "command line", error);
+	start.cmdline =
+		place_string(memory, &strings, config->cmdline, strlen(config->cmdline) + 1, "command line", error);
 	if (!start.cmdline || !place_modules(memory, config, end, &strings, &start, error) ||
 	    !place_map(memory, &strings, &start, error) ||
 	    !place_bytes(memory, PLACE_PARAMETERS, &start, sizeof(start), "start information", error) ||

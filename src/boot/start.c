@@ -1,8 +1,8 @@
 /*
  * The states in which boot protocols start a processor: descriptor table, page tables and registers.
  *
- * The segment registers say the same as the descriptors in memory that their selectors name, so that a kernel that reloads
- * one gets what it had.
+ * The segment registers say the same as the descriptors in memory that their selectors name, so that a kernel that
+ * reloads one gets what it had.
  */
 #include "boot/start.h"
 

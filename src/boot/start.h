@@ -5,8 +5,9 @@
 #include "boot/boot.h"
 
 /*
- * Flat 32-bit protected mode, paging off, interrupts off: what the Linux 32-bit boot protocol, Multiboot and PVH ask for. The caller
- * then sets the general registers. Selectors are those of Linux: code 0x10, data 0x18. false: the entry point is not in memory.
+ * Flat 32-bit protected mode, paging off, interrupts off: what the Linux 32-bit boot protocol, Multiboot and PVH ask
+ * for. The caller then sets the general registers. Selectors are those of Linux: code 0x10, data 0x18. false: the entry
+ * point is not in memory.
  */
 MUST_USE bool start_protected_mode(struct memory *memory, struct cpu *cpu, u64 entry, struct host_error *error);
 

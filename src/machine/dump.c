@@ -12,9 +12,9 @@ static const char *const segment_names[SEG_COUNT] = { "es", "cs", "ss", "ds", "f
 
 void dump_processor(const struct cpu *cpu, unsigned processor)
 {
-	log_info("processor %u: rip %016llx rflags %08llx cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %04llx", processor,
-		 (ull)cpu->rip, (ull)cpu_rflags(cpu), (ull)cpu->cr0, (ull)cpu->cr2, (ull)cpu->cr3, (ull)cpu->cr4,
-		 (ull)cpu->efer);
+	log_info("processor %u: rip %016llx rflags %08llx cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %04llx",
+		 processor, (ull)cpu->rip, (ull)cpu_rflags(cpu), (ull)cpu->cr0, (ull)cpu->cr2, (ull)cpu->cr3,
+		 (ull)cpu->cr4, (ull)cpu->efer);
 	for (unsigned i = 0; i < GPR_COUNT; i += 4)
 		log_info("  %s %016llx %s %016llx %s %016llx %s %016llx", gpr_names[i], (ull)cpu->gpr[i],
 			 gpr_names[i + 1], (ull)cpu->gpr[i + 1], gpr_names[i + 2], (ull)cpu->gpr[i + 2],

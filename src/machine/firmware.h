@@ -1,6 +1,6 @@
 /*
- * What firmware would have done before a boot loader runs: tables in memory, processors set up. PCI resources are assigned by
- * the board itself.
+ * What firmware would have done before a boot loader runs: tables in memory, processors set up. PCI resources are
+ * assigned by the board itself.
  */
 #ifndef MACHINE_FIRMWARE_H
 #define MACHINE_FIRMWARE_H

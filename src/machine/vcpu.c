@@ -1,15 +1,16 @@
 /*
  * The processors' loops.
  *
- * With the host's clock each processor has a thread, which sleeps while its processor does; the caller's thread waits for the
- * host's I/O and for timers. With the instructions clock the caller's thread runs all processors in turn, a fixed number of
- * instructions each, and everything happens at the ends of turns: so a run repeats exactly.
+ * With the host's clock each processor has a thread, which sleeps while its processor does; the caller's thread waits
+ * for the host's I/O and for timers. With the instructions clock the caller's thread runs all processors in turn, a
+ * fixed number of instructions each, and everything happens at the ends of turns: so a run repeats exactly.
  *
- * Nothing is lost between asking and sleeping: who wants something of a processor first notes it, then calls; a processor
- * looks at what is noted after it took the call and before it runs.
+ * Nothing is lost between asking and sleeping: who wants something of a processor first notes it, then calls; a
+ * processor looks at what is noted after it took the call and before it runs.
  */
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/trace.h"
 #include "machine/private.h"
 
 #define TURN_INSTRUCTIONS 10000u
@@ -70,8 +71,8 @@ static bool is_deaf(struct vcpu *vcpu)
 }
 
 /*
- * With every processor deaf and no timer running, none will ever wake. Requests are read before deafness, which their takers
- * take back first: so a processor that is about to wake is not missed.
+ * With every processor deaf and no timer running, none will ever wake. Requests are read before deafness, which their
+ * takers take back first: so a processor that is about to wake is not missed.
  */
 static bool is_stuck(struct machine *machine)
 {
@@ -94,15 +95,27 @@ static void fall_asleep(struct vcpu *vcpu)
 		machine_request(vcpu->machine, ACTION_STUCK, vcpu->processor);
 }
 
-/* One run. Returns when the processor wants to run again: 0 at once, CLOCK_NEVER when called, or nanoseconds from now. */
+static const char *const exit_names[] = {
+	[ENGINE_EXIT_NONE] = "none", [ENGINE_EXIT_HALTED] = "halted", [ENGINE_EXIT_SHUTDOWN] = "shutdown",
+	[ENGINE_EXIT_KICKED] = "kicked", [ENGINE_EXIT_WAIT] = "wait", [ENGINE_EXIT_NAP] = "nap", [ENGINE_EXIT_DEBUG] = "debug",
+	[ENGINE_EXIT_FAILED] = "failed",
+};
+
+/*
+ * One run. Returns when the processor wants to run again: 0 at once, CLOCK_NEVER when called, or nanoseconds from now.
+ */
 static u64 run(struct vcpu *vcpu, u64 instructions)
 {
 	struct machine *machine = vcpu->machine;
+	enum engine_exit_kind kind;
 
 	atomic_store(&vcpu->dead, false);
 	atomic_store(&vcpu->called, false);
 	comply(vcpu);
-	switch (machine->config.engine->run(vcpu->engine, instructions, &vcpu->error)) {
+	TRACE(machine->config.trace, ENTRY, vcpu->processor, instructions);
+	kind = machine->config.engine->run(vcpu->engine, instructions, &vcpu->error);
+	TRACE(machine->config.trace, EXIT, vcpu->processor, trace_text(exit_names[kind]));
+	switch (kind) {
 	case ENGINE_EXIT_KICKED:
 		return 0;
 	case ENGINE_EXIT_HALTED:
@@ -216,7 +229,9 @@ static bool is_awake(const struct vcpu *vcpu)
 	return !vcpu->asleep || atomic_load(&vcpu->called) || vcpu->nap_end <= clock_now(&vcpu->machine->board.clock);
 }
 
-/* Nobody is awake: on to the next moment at which something can happen. With none in sight, only the host can end it. */
+/*
+ * Nobody is awake: on to the next moment at which something can happen. With none in sight, only the host can end it.
+ */
 static void skip_idle_time(struct machine *machine)
 {
 	struct clock *clock = &machine->board.clock;

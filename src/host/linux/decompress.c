@@ -1,8 +1,8 @@
 /*
  * Unpacking with the distribution's libraries: zlib, liblzma, libzstd and liblz4.
  *
- * Every format runs the same way: the library writes into a buffer that doubles when it is full, up to
- * HOST_DECOMPRESS_LIMIT, until it says that the stream has ended.
+ * Every format runs the same way: the library writes into a buffer that doubles when it is full, up to the caller's
+ * limit, until it says that the stream has ended.
  */
 #include "host/decompress.h"
 
@@ -16,35 +16,42 @@
 #include "base/bits.h"
 
 #define FIRST_OUTPUT_BYTES (1ull << 20)
+#define LZMA_MEMORY_BYTES (256ull << 20) /* for its dictionary; kernels are packed with at most 128 MiB */
+#define INPUT_LIMIT (1ull << 31)         /* some of the libraries count in 32 bits */
 
 struct unpacking {
 	const u8 *in;
-	u64 in_bytes;
+	u64 in_bytes, limit;
 	u8 *out;
 	u64 out_bytes, out_size; /* written, allocated */
 	struct host_error *error;
 };
 
-/* Makes room for at least one more byte; returns how many there are, 0 with the error set if there can be none. */
-static u64 make_room(struct unpacking *u)
+/*
+ * Makes room for as many bytes as wanted, or as the limit leaves. Returns how many there are, 0 with the error set if
+ * there can be none.
+ */
+static u64 make_room(struct unpacking *u, u64 wanted)
 {
-	u64 size = u->out_size ? 2 * u->out_size : FIRST_OUTPUT_BYTES;
+	u64 size = u->out_size;
 	u8 *out;
 
-	if (u->out_bytes < u->out_size)
-		return u->out_size - u->out_bytes;
-	if (size > HOST_DECOMPRESS_LIMIT) {
-		host_error_set(u->error, "kernel: its compressed part unpacks to more than %llu MiB: damaged",
-			       HOST_DECOMPRESS_LIMIT >> 20);
+	while (size - u->out_bytes < wanted && size < u->limit)
+		size = min_u64(size ? 2 * size : FIRST_OUTPUT_BYTES, u->limit);
+	if (size == u->out_bytes) {
+		host_error_set(u->error, "kernel: unpacked it is larger than %llu MiB; use more memory",
+			       (unsigned long long)u->limit >> 20);
 		return 0;
 	}
-	out = realloc(u->out, size);
-	if (!out) {
-		host_error_set(u->error, "out of memory while unpacking the kernel");
-		return 0;
+	if (size > u->out_size) {
+		out = realloc(u->out, size);
+		if (!out) {
+			host_error_set(u->error, "out of memory while unpacking the kernel");
+			return 0;
+		}
+		u->out = out;
+		u->out_size = size;
 	}
-	u->out = out;
-	u->out_size = size;
 	return size - u->out_bytes;
 }
 
@@ -54,7 +61,7 @@ static bool unpack_gzip(struct unpacking *u)
 	int status = inflateInit2(&stream, 15 + 16); /* the largest window, gzip header */
 
 	while (status == Z_OK) {
-		u64 room = make_room(u);
+		u64 room = make_room(u, 1);
 
 		if (!room)
 			break;
@@ -72,7 +79,7 @@ static bool run_lzma(struct unpacking *u, lzma_stream *stream, lzma_ret status)
 	stream->next_in = u->in;
 	stream->avail_in = u->in_bytes;
 	while (status == LZMA_OK) {
-		u64 room = make_room(u);
+		u64 room = make_room(u, 1);
 
 		if (!room)
 			break;
@@ -89,14 +96,14 @@ static bool unpack_xz(struct unpacking *u)
 {
 	lzma_stream stream = LZMA_STREAM_INIT;
 
-	return run_lzma(u, &stream, lzma_stream_decoder(&stream, HOST_DECOMPRESS_LIMIT, 0));
+	return run_lzma(u, &stream, lzma_stream_decoder(&stream, LZMA_MEMORY_BYTES, 0));
 }
 
 static bool unpack_lzma(struct unpacking *u)
 {
 	lzma_stream stream = LZMA_STREAM_INIT;
 
-	return run_lzma(u, &stream, lzma_alone_decoder(&stream, HOST_DECOMPRESS_LIMIT));
+	return run_lzma(u, &stream, lzma_alone_decoder(&stream, LZMA_MEMORY_BYTES));
 }
 
 static bool unpack_zstd(struct unpacking *u)
@@ -105,7 +112,7 @@ static bool unpack_zstd(struct unpacking *u)
 	ZSTD_inBuffer in = { u->in, u->in_bytes, 0 };
 	size_t status = 1; /* 0 at the end of the frame */
 
-	while (stream && status && make_room(u)) {
+	while (stream && status && make_room(u, 1)) {
 		ZSTD_outBuffer out = { u->out, u->out_size, u->out_bytes };
 		size_t before = in.pos;
 
@@ -120,15 +127,15 @@ static bool unpack_zstd(struct unpacking *u)
 }
 
 /*
- * The legacy frame: a magic number, then blocks of up to 8 MiB unpacked, each after its packed size. What ends it is the end
- * of the data, or bytes that are no size: Linux appends the unpacked size.
+ * The legacy frame: a magic number, then blocks of up to 8 MiB unpacked, each after its packed size. What ends it is
+ * the end of the data, or bytes that are no size: Linux appends the unpacked size.
  */
 #define LZ4_MAGIC_BYTES 4u
 #define LZ4_BLOCK_BYTES (8u << 20)
 
 static bool unpack_lz4(struct unpacking *u)
 {
-	u64 at = LZ4_MAGIC_BYTES, left;
+	u64 at = LZ4_MAGIC_BYTES, left, room;
 	u32 packed;
 	int unpacked;
 
@@ -139,17 +146,11 @@ static bool unpack_lz4(struct unpacking *u)
 		memcpy(&packed, u->in + at, sizeof(packed));
 		if (!packed || packed > left - sizeof(packed))
 			break;
-		while (u->out_size - u->out_bytes < LZ4_BLOCK_BYTES) {
-			u64 used = u->out_bytes, room;
-
-			u->out_bytes = u->out_size; /* asks for more although there is a little */
-			room = make_room(u);
-			u->out_bytes = used;
-			if (!room)
-				return false;
-		}
+		room = make_room(u, LZ4_BLOCK_BYTES);
+		if (!room)
+			return false;
 		unpacked = LZ4_decompress_safe((const char *)u->in + at + sizeof(packed), (char *)u->out + u->out_bytes,
-					       (int)packed, LZ4_BLOCK_BYTES);
+					       (int)packed, (int)min_u64(room, LZ4_BLOCK_BYTES));
 		if (unpacked < 0)
 			return false;
 		u->out_bytes += (u64)unpacked;
@@ -187,13 +188,12 @@ bool host_decompress_known(const u8 *in, u64 bytes)
 	return find_format(in, bytes);
 }
 
-bool host_decompress(const u8 *in, u64 bytes, u8 **out, u64 *out_bytes, struct host_error *error)
+bool host_decompress(const u8 *in, u64 bytes, u64 limit, u8 **out, u64 *out_bytes, struct host_error *error)
 {
 	const struct format *format = find_format(in, bytes);
-	struct unpacking u = { .in = in, .in_bytes = bytes, .error = error };
+	struct unpacking u = { .in = in, .in_bytes = bytes, .limit = limit, .error = error };
 
-	/* The libraries count in 32 bits. */
-	if (!format || bytes > HOST_DECOMPRESS_LIMIT) {
+	if (!format || bytes > INPUT_LIMIT) {
 		host_error_set(error, "kernel: compressed in an unknown format");
 		return false;
 	}

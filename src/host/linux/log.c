@@ -1,6 +1,6 @@
 /*
- * Messages on stderr. Each is one write, so that lines of several threads do not mix, and ends in CR LF when stderr is a
- * terminal, which may be in raw mode then.
+ * Messages on stderr. Each is one write, so that lines of several threads do not mix, and ends in CR LF when stderr is
+ * a terminal, which may be in raw mode then.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * Memory from Linux. Guest RAM is a memfd, so that helper processes and snapshots can share it; nothing of it costs host
- * memory before the guest touches it.
+ * Memory from Linux. Guest RAM is a memfd, so that helper processes and snapshots can share it; nothing of it costs
+ * host memory before the guest touches it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ static void *map(u64 bytes, int flags, int fd, struct host_error *error)
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
 
 	if (memory == MAP_FAILED) {
-		host_error_set(error, "cannot map %llu MiB of memory: %s; give the machine less", (unsigned long long)bytes >> 20,
-			       strerror(errno));
+		host_error_set(error, "cannot map %llu MiB of memory: %s; give the machine less",
+			       (unsigned long long)bytes >> 20, strerror(errno));
 		return NULL;
 	}
 	return memory;
@@ -35,7 +35,8 @@ void *host_memory_map(u64 bytes, bool shared, struct host_error *error)
 		return NULL;
 	}
 	if (ftruncate(fd, (off_t)bytes))
-		host_error_set(error, "cannot size shared memory to %llu MiB: %s", (unsigned long long)bytes >> 20, strerror(errno));
+		host_error_set(error, "cannot size shared memory to %llu MiB: %s", (unsigned long long)bytes >> 20,
+			       strerror(errno));
 	else
 		memory = map(bytes, MAP_SHARED, fd, error);
 	close(fd); /* the mapping keeps the memory */

@@ -79,8 +79,8 @@ void host_event_sleep(struct host_event *event, u64 until_ns)
 
 	while (!atomic_exchange(&event->woken, 0)) {
 		/* The BITSET form takes an absolute monotonic time. */
-		long status = syscall(SYS_futex, &event->woken, FUTEX_WAIT_BITSET_PRIVATE, 0, limited ? &until : NULL, NULL,
-				      FUTEX_BITSET_MATCH_ANY);
+		long status = syscall(SYS_futex, &event->woken, FUTEX_WAIT_BITSET_PRIVATE, 0, limited ? &until : NULL,
+				      NULL, FUTEX_BITSET_MATCH_ANY);
 
 		if (status < 0 && errno == ETIMEDOUT)
 			return;

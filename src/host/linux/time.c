@@ -31,7 +31,9 @@ u64 host_random(void)
 	u64 value;
 	ssize_t got;
 
-	/* Up to 256 bytes come whole once the pool is initialised; before that the call waits and a signal may end it. */
+	/*
+	 * Up to 256 bytes come whole once the pool is initialised; before that the call waits and a signal may end it.
+	 */
 	do {
 		got = getrandom(&value, sizeof(value), 0);
 	} while (got < 0 && errno == EINTR);
