@@ -116,7 +116,8 @@ static void protect_code(void *machine, gpa_t address)
 }
 
 static const struct core_environment environment = {
-	.page = page, .mmio_read = mmio_read, .mmio_write = mmio_write, .port_read = port_read, .port_write = port_write,
+	.page = page, .mmio_read = mmio_read, .mmio_write = mmio_write,
+	.port_read = port_read, .port_write = port_write,
 	.interrupt_pending = no_interrupt, .interrupt_acknowledge = no_interrupt,
 	.apic_msr_read = apic_msr_read, .apic_msr_write = apic_msr_write,
 	.task_priority = task_priority, .set_task_priority = set_task_priority,

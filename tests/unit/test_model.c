@@ -88,7 +88,8 @@ TEST("generations differ in virtualization as the silicon did")
 		{ "nehalem", FEAT_VPID, true }, { "nehalem", FEAT_UNRESTRICTED_GUEST, false },
 		{ "westmere", FEAT_UNRESTRICTED_GUEST, true }, { "sandybridge", FEAT_VMFUNC, false },
 		{ "haswell", FEAT_VMFUNC, true }, { "haswell", FEAT_VMCS_SHADOWING, true },
-		{ "max-intel", FEAT_EPT_5LEVEL, true }, { "athlon64", FEAT_SVM, false }, { "opteron-g2", FEAT_SVM, true },
+		{ "max-intel", FEAT_EPT_5LEVEL, true }, { "athlon64", FEAT_SVM, false },
+		{ "opteron-g2", FEAT_SVM, true },
 		{ "opteron-g2", FEAT_NPT, false }, { "barcelona", FEAT_NPT, true }, { "zen", FEAT_AVIC, true },
 		{ "zen", FEAT_3DNOW, false }, { "max-amd", FEAT_VNMI, true },
 	};
