@@ -221,8 +221,8 @@ TEST("format writes what snprintf writes")
 	FORMATS("18446744073709551615 -9223372036854775808", "%llu %lld", ~0ull, (long long)INT64_MIN);
 	FORMATS("123456789abcdef0 77", "%lx %zu", 0x123456789abcdef0ul, (size_t)77);
 	FORMATS("abc|   ab|ab   |a", "%s|%5s|%-5s|%.1s", "abc", "ab", "ab", "abc");
-	FORMATS("ab   5 007 1ff", "%.*s %*d %.3d %hx", 2, "abc", 3, 5, 7, 0x1ff);
-	FORMATS("ff 0xdead", "%hhx %p", 0x1ff, (void *)0xdead);
+	FORMATS("ab   5 007 1ff", "%.*s %*d %.3d %hx", 2, "abc", 3, 5, 7, (unsigned short)0x1ff);
+	FORMATS("ff 0xdead", "%hhx %p", (unsigned char)0xff, (void *)0xdead);
 }
 
 TEST("format always ends the text within its size and tells the whole length")
