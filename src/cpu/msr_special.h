@@ -42,10 +42,10 @@ msr_writer msr_write_mtrr_variable, msr_write_mtrr_fixed, msr_write_mtrr_def_typ
 /*
  * IA32_ARCH_CAPABILITIES: nothing executes speculatively, so none of the known weaknesses exists and no mitigation is
  * due: RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
- * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO.
+ * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO.
  */
 #define ARCH_CAPABILITIES_VALUE \
-	(BITS(1, 0) | BITS(6, 3) | BIT(8) | BITS(15, 13) | BIT(20) | BIT(24) | BITS(27, 26))
+	(BITS(1, 0) | BITS(6, 3) | BIT(8) | BITS(15, 13) | BIT(20) | BIT(24) | BITS(27, 26) | BIT(62))
 
 /* OS-visible workarounds: the first four errata are known not to apply. */
 #define OSVW_LENGTH 4

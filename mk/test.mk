@@ -1,0 +1,58 @@
+# Tests. Every test is a program or script that ends with a line "N passed, N failed"; tools/run-tests.sh adds them up.
+#
+#   make test              everything
+#   make test-unit         rules of single parts          (tests/unit, with sanitizers)
+#   make test-isa          instructions against the host CPU and Zydis
+#   make test-guest        small guests on the machine
+#   make test-fuzz         short fuzzing runs with the kept corpus, with sanitizers
+#   make test-boot         Debian's kernels, the command line, bad input
+#   make check             layers, headers, sizes, both compilers
+
+.PHONY: test check test-unit test-isa test-guest test-fuzz test-boot
+SANITIZED := $(BUILD)/sanitized
+
+TEST_PROGRAMS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/$(1)/test_*.c))
+UNIT_TESTS := $(call TEST_PROGRAMS,unit)
+ISA_TESTS := $(addprefix $(BUILD)/tests/isa/,decode_zydis differential simd xsave x87)
+GUEST_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/guest/*.c))
+FUZZ_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+BOOT_TESTS := $(filter-out tests/boot/lib.sh,$(wildcard tests/boot/*.sh))
+ISA_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard $(patsubst $(BUILD)/tests/%,tests/%.c,$(ISA_TESTS))))
+
+$(BUILD)/tests/%: tests/%.c $(LIBRARY) tools/test-sources.sh
+	@mkdir -p $(@D)
+	@echo "  TEST $@"
+	$(Q)$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes -Itests/$(firstword $(subst /, ,$*)) \
+		$$(tools/test-sources.sh $<) $(LIBRARY) -o $@ $(LIBS) $(if $(findstring zydis,$*),-lZydis)
+
+# The same programs with sanitizers, built in a folder of their own.
+define sanitized
+@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(SANITIZED) $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(1))
+endef
+
+test-programs-unit: ; $(call sanitized,$(UNIT_TESTS))
+test-programs-fuzz: ; $(call sanitized,$(FUZZ_TESTS))
+test-programs-isa: $(ISA_TESTS)
+test-programs-guest: ; $(call sanitized,$(GUEST_TESTS))
+test-programs-boot: $(PROGRAM) guest
+.PHONY: test-programs-unit test-programs-fuzz test-programs-isa test-programs-guest test-programs-boot
+
+RUN_unit = $(UNIT_TESTS:$(BUILD)/%=$(SANITIZED)/%)
+RUN_fuzz = $(FUZZ_TESTS:$(BUILD)/%=$(SANITIZED)/%)
+RUN_isa = $(ISA_TESTS)
+RUN_guest = $(GUEST_TESTS:$(BUILD)/%=$(SANITIZED)/%)
+RUN_boot = $(BOOT_TESTS)
+
+test-unit test-isa test-guest test-fuzz test-boot: test-%: deps-test
+	@$(MAKE) --no-print-directory test-programs-$*
+	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" INITRD=$(INITRD) BUILD=$(BUILD) tools/run-tests.sh $(RUN_$*)
+
+check: deps-test
+	@tools/run-tests.sh tools/check-layers.sh tools/check-headers.sh tools/check-sizes.sh tools/check-compilers.sh
+
+test: deps-test
+	@$(MAKE) --no-print-directory $(PROGRAM) guest test-programs-unit test-programs-isa test-programs-guest \
+		test-programs-fuzz
+	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" INITRD=$(INITRD) BUILD=$(BUILD) tools/run-tests.sh \
+		tools/check-layers.sh tools/check-headers.sh tools/check-sizes.sh tools/check-compilers.sh \
+		$(RUN_unit) $(RUN_isa) $(RUN_guest) $(RUN_fuzz) $(RUN_boot)
