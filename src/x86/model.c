@@ -53,7 +53,6 @@ static const struct {
 #undef VTX
 #undef AMDV
 	{ FEAT_3DNOW, "3DNow! is not implemented" }, { FEAT_3DNOWEXT, "3DNow! is not implemented" },
-	{ FEAT_TBM, "trailing-bit manipulation is not implemented" },
 	{ FEAT_CET_SS, "shadow stacks are not implemented" },
 	{ FEAT_CET_IBT, "indirect-branch tracking is not implemented" },
 	{ FEAT_PKS, "supervisor protection keys are not implemented" },
