@@ -336,17 +336,33 @@ static enum step rig_end(struct core *c, const struct op *op)
 
 static inline void rig_select(struct rig *r)
 {
-	static const struct { u16 first, last; exec_fn *(*select)(const struct core *, struct op *); } families[] = {
-		{ INSN_CALL_FAR, INSN_SYSEXIT, exec_select_far }, { INSN_MOV_SEG, INSN_WRGSBASE, exec_select_seg },
-		{ INSN_PUSHF, INSN_POPF, exec_select_stack },
+	enum {
+#define FAMILY(name) FAMILY_##name,
+		EXEC_FAMILIES(FAMILY) FAMILY_vmx, FAMILY_svm, FAMILY_COUNT
+#undef FAMILY
+	};
+	static const u8 family_of[INSN_OP_COUNT] = {
+#define INSN(name, family, feature) [INSN_##name] = FAMILY_##family,
+#include "insn/insn.def"
+#undef INSN
+	};
+	static exec_fn *(*const selectors[FAMILY_COUNT])(const struct core *, struct op *) = {
+#define FAMILY(name) [FAMILY_##name] = exec_select_##name,
+		EXEC_FAMILIES(FAMILY)
+#undef FAMILY
 	};
 	struct op *op = &r->op[0];
+	u8 family = family_of[op->insn.op];
 
-	for (unsigned n = 0; n < ARRAY_LENGTH(families); n++)
-		if (op->insn.op >= families[n].first && op->insn.op <= families[n].last)
-			op->fn = families[n].select(r->c, op);
+	if (selectors[family])
+		op->fn = selectors[family](r->c, op);
 	if (!op->fn)
 		op->fn = exec_invalid;
+}
+
+static inline u8 rig_operand_offset(const struct insn_operand *operand)
+{
+	return (u8)(operand->reg * 8 + (operand->kind == OPERAND_GPR8H));
 }
 
 /* Executes the one instruction in bytes at cpu.rip. An event that it raised stays in cpu.event. */
@@ -363,8 +379,9 @@ static inline enum step rig_step(struct rig *r, const u8 *bytes, unsigned count)
 	if (status != INSN_OK)
 		return core_raise_ud(c, op);
 	op->address = ADDRESS_GENERAL;
-	op->dst = (u8)(op->insn.operand[0].reg * 8);
-	op->src = (u8)(op->insn.operand[1].reg * 8);
+	op->dst = rig_operand_offset(&op->insn.operand[0]);
+	op->src = rig_operand_offset(&op->insn.operand[1]);
+	op->third = rig_operand_offset(&op->insn.operand[2]);
 	if (op->insn.base == INSN_REG_RIP)
 		op->insn.disp += op->insn.length;
 	op[1].offset = op->insn.length;
