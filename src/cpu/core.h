@@ -16,6 +16,7 @@
 
 struct core;
 struct op;
+struct trace;
 
 /* What a handler tells the run loop. */
 enum step {
@@ -189,6 +190,7 @@ struct core {
 	u16 processors;         /* how many the machine has */
 	const struct core_environment *environment;
 	void *machine;
+	struct trace *trace;    /* NULL: nobody wants to know */
 	struct feature_set features; /* what this processor has */
 	const struct cpu_model *model;
 	bool amd;               /* AMD's behaviour where the vendors differ */

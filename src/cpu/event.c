@@ -8,6 +8,7 @@
  */
 #include "cpu/event.h"
 
+#include "base/trace.h"
 #include "cpu/access.h"
 #include "cpu/frame.h"
 #include "cpu/task.h"
@@ -386,11 +387,30 @@ static bool deliver(struct core *c, const struct delivery *d)
 	return deliver_gate(c, d);
 }
 
+static void trace_event(struct core *c, const struct cpu_event *e)
+{
+	static const char *const names[] = {
+		"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#9", "#TS", "#NP", "#SS", "#GP", "#PF", "#15", "#MF",
+		"#AC", "#MC", "#XM", "#VE", "#CP",
+	};
+
+	if (e->type == EVENT_EXTERNAL || e->type == EVENT_NMI)
+		TRACE(c->trace, INJECT, c->processor, e->vector, c->cpu.rip);
+	else if (e->type != EVENT_EXCEPTION)
+		TRACE(c->trace, SOFTWARE, c->processor, e->vector, c->cpu.rip);
+	else if (e->vector == VECTOR_PF)
+		TRACE(c->trace, PAGE_FAULT, c->processor, e->payload, e->error_code, c->cpu.rip);
+	else
+		TRACE(c->trace, EXCEPTION, c->processor, trace_text(e->vector < ARRAY_LENGTH(names) ? names[e->vector] : "other"),
+		      e->error_code, c->cpu.rip);
+}
+
 static bool attempt(struct core *c, const struct cpu_event *event)
 {
 	struct delivery d = { .event = *event, .rip = c->cpu.rip, .rflags = cpu_rflags(&c->cpu) };
 	bool delivered;
 
+	trace_event(c, event);
 	note_payload(c, event);
 	if (is_fault(event))
 		d.rflags |= RFLAGS_RF;

@@ -5,6 +5,7 @@
  * accepts is in control.c.
  */
 #include "base/string.h"
+#include "base/trace.h"
 #include "cpu/access.h"
 #include "cpu/control.h"
 #include "cpu/exec_sys.h"
@@ -70,6 +71,7 @@ enum step exec_mov_to_cr(struct core *c, const struct op *op)
 	c->op = op;
 	if (!write_cr(c, op, index, gpr_read(c, op->src, move_size(op))))
 		return STEP_FAULT;
+	TRACE(c->trace, CR, c->processor, index, gpr_read(c, op->src, move_size(op)), op_rip(c, op));
 	return exec_break(c, op);
 }
 

@@ -3,6 +3,7 @@
  *
  * Each handler has its privilege checks first and its work after them: intercepts of a virtual machine go in between.
  */
+#include "base/trace.h"
 #include "cpu/access.h"
 #include "cpu/cpuid.h"
 #include "cpu/exec.h"
@@ -77,17 +78,22 @@ static enum step exec_rdmsr(struct core *c, const struct op *op)
 	c->op = op;
 	if (!msr_read(c, (u32)c->cpu.gpr[GPR_RCX], &value))
 		return core_raise_gp(c, op, 0);
+	TRACE(c->trace, MSR, c->processor, trace_text("read"), (u32)c->cpu.gpr[GPR_RCX], value, op_rip(c, op));
 	write_edx_eax(c, value);
 	EXEC_NEXT(c, op);
 }
 
 static enum step exec_wrmsr(struct core *c, const struct op *op)
 {
+	u32 msr = (u32)c->cpu.gpr[GPR_RCX];
+	u64 value = c->cpu.gpr[GPR_RDX] << 32 | (u32)c->cpu.gpr[GPR_RAX];
+
 	if (!privileged(c, op))
 		return STEP_FAULT;
 	c->op = op;
-	if (!msr_write(c, (u32)c->cpu.gpr[GPR_RCX], c->cpu.gpr[GPR_RDX] << 32 | (u32)c->cpu.gpr[GPR_RAX]))
+	if (!msr_write(c, msr, value))
 		return core_raise_gp(c, op, 0);
+	TRACE(c->trace, MSR, c->processor, trace_text("write"), msr, value, op_rip(c, op));
 	return exec_break(c, op);
 }
 

@@ -7,6 +7,7 @@
 #include "dev/lapic.h"
 
 #include "base/string.h"
+#include "base/trace.h"
 #include "dev/lapic_parts.h"
 
 #define VECTOR_WORD(vector) ((vector) / 32)
@@ -111,6 +112,7 @@ void lapic_receive(struct lapic *l, const struct lapic_message *message)
 
 	if (!lapic_enabled(l))
 		return;
+	TRACE(l->bus->trace, IRQ, l->processor, trace_text(lapic_mode_name(message->mode)), message->vector);
 	switch (message->mode) {
 	case LAPIC_FIXED:
 	case LAPIC_LOWEST:

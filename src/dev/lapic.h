@@ -82,6 +82,8 @@ struct lapic_hooks {
 	void (*eoi)(void *machine, u8 vector);           /* an EOI message to the IOAPICs */
 };
 
+struct trace;
+
 struct lapic_bus_state {
 	unsigned turn; /* where the search for the lowest priority begins */
 };
@@ -93,6 +95,7 @@ struct lapic_bus {
 	struct clock *clock;
 	const struct lapic_hooks *hooks;
 	void *machine;
+	struct trace *trace; /* may be NULL */
 };
 
 /* ---- the bus (lapic_bus.c) ---- */

@@ -3,6 +3,7 @@
  *
  * "Determining IPI Destination", "Message Signalled Interrupts". Messages arrive at once and in the order sent.
  */
+#include "base/trace.h"
 #include "dev/lapic_parts.h"
 
 #define MSI_ADDRESS_BASE 0xfeeull
@@ -14,6 +15,7 @@
 #define DFR_CLUSTER 0u
 
 enum shorthand { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
+static const char *const shorthand_names[] = { "destination", "self", "all", "others" };
 
 /* "Logical Destination Mode in xAPIC Mode", "... in x2APIC Mode". */
 static bool matches_logical(const struct lapic *l, u32 destination)
@@ -88,6 +90,8 @@ void lapic_send_ipi(struct lapic *l, u64 icr)
 		if (message.destination == XAPIC_BROADCAST)
 			message.destination = LAPIC_BROADCAST;
 	}
+	TRACE(l->bus->trace, IPI, l->processor, trace_text(lapic_mode_name(message.mode)), message.vector, message.destination,
+	      trace_text(shorthand_names[shorthand]));
 	if (message.mode == LAPIC_MODE_RESERVED || message.mode == LAPIC_MODE_EXTINT)
 		return;
 	if (message.mode == LAPIC_INIT && (low & LAPIC_LEVEL) && !(low & LAPIC_ASSERT))

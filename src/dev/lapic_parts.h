@@ -43,6 +43,13 @@ struct lapic_message {
 	const struct lapic *except; /* the sender of a message to all others */
 };
 
+static inline const char *lapic_mode_name(enum lapic_mode mode)
+{
+	static const char *const names[] = { "fixed", "lowest", "smi", "reserved", "nmi", "init", "startup", "extint" };
+
+	return names[mode];
+}
+
 static inline bool lapic_enabled(const struct lapic *l)
 {
 	return l->state.base & LAPIC_BASE_EN;

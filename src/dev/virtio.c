@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/string.h"
+#include "base/trace.h"
 
 #define FEATURES_OF_EVERY_DEVICE                                                                                       \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_INDIRECT_DESC) | BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_RING_RESET))
@@ -24,6 +25,7 @@ void virtio_init(struct virtio *virtio, const struct virtio_identity *identity, 
 		.ops = ops,
 		.device = device,
 		.memory = memory,
+		.type = identity->type,
 		.features = identity->features | FEATURES_OF_EVERY_DEVICE,
 		.queue_count = identity->queues,
 	};
@@ -171,6 +173,11 @@ void virtio_notify(struct virtio *virtio, unsigned queue)
 		virtio->ops->notify(virtio->device, queue);
 }
 
+static const char *const type_names[] = {
+	[VIRTIO_TYPE_NET] = "net", [VIRTIO_TYPE_BLOCK] = "block", [VIRTIO_TYPE_CONSOLE] = "console",
+	[VIRTIO_TYPE_ENTROPY] = "entropy",
+};
+
 bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain)
 {
 	enum virtqueue_result result;
@@ -180,6 +187,9 @@ bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *c
 	result = virtqueue_pop(&virtio->state.queues[queue], virtio->memory, chain);
 	if (result == VIRTQUEUE_BROKEN)
 		virtio_fail(virtio);
+	if (result == VIRTQUEUE_CHAIN)
+		TRACE(virtio->trace, VIRTIO, TRACE_NO_PROCESSOR, trace_text(type_names[virtio->type]), virtio->pci.slot, queue,
+		      chain->head, chain->readable_bytes + chain->writable_bytes);
 	return result == VIRTQUEUE_CHAIN;
 }
 

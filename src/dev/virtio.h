@@ -62,12 +62,16 @@ struct virtio_state {
 	struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
 
+struct trace;
+
 struct virtio {
 	struct pci_function pci;
 	struct virtio_state state;
 	const struct virtio_ops *ops;
 	void *device;
 	struct memory *memory;
+	enum virtio_type type;
+	struct trace *trace; /* may be NULL */
 	u64 features; /* offered */
 	unsigned queue_count;
 	unsigned pci_window; /* the offset of the "PCI configuration access capability" */

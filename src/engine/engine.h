@@ -30,6 +30,7 @@ struct engine_config {
 	struct feature_set features;
 	const struct core_environment *environment;
 	void *machine;
+	struct trace *trace; /* may be NULL */
 };
 
 struct engine_ops {

@@ -44,8 +44,8 @@ static void finish_memory(struct memory *memory)
 
 /* ---- places ---- */
 
-static bool place(struct board *board, const struct bus_ops *ops, void *device, enum bus_space space, u64 base, u64 size,
-		  struct host_error *error)
+static bool place(struct board *board, const struct bus_ops *ops, void *device, enum bus_space space, u64 base,
+		  u64 size, struct host_error *error)
 {
 	struct bus_region *region = &board->regions[board->region_count++];
 
@@ -109,8 +109,9 @@ static bool init_interrupts(struct board *board, const struct machine_config *co
 	board->lapics = host_allocate(config->processors * sizeof(board->lapics[0]));
 	if (!board->lapics)
 		return out_of_memory(error);
-	lapic_bus_init(&board->lapic_bus, board->lapics, config->processors, &model, &board->clock, &board->hooks->lapic,
-		       board->machine);
+	lapic_bus_init(&board->lapic_bus, board->lapics, config->processors, &model, &board->clock,
+		       &board->hooks->lapic, board->machine);
+	board->lapic_bus.trace = config->trace;
 	lapic_set_virtual_wire(&board->lapics[0]);
 	ioapic_init(&board->ioapic, lapic_bus_sink(&board->lapic_bus));
 	pic_init(&board->pic, (struct irq_line){ .set = set_intr, .target = board });
@@ -151,6 +152,7 @@ static bool init_pci(struct board *board, struct host_error *error)
 
 static bool attach(struct board *board, struct virtio *virtio, struct host_error *error)
 {
+	virtio->trace = board->lapic_bus.trace;
 	if (pci_attach(&board->pci, &virtio->pci))
 		return true;
 	host_error_set(error, "more devices than the PCI bus has places; use fewer disks or networks");
@@ -219,8 +221,8 @@ static bool assign_resources(struct board *board, struct host_error *error)
 
 /* ---- life ---- */
 
-bool board_init(struct board *board, const struct machine_config *config, const struct board_hooks *hooks, void *machine,
-		struct host_error *error)
+bool board_init(struct board *board, const struct machine_config *config, const struct board_hooks *hooks,
+		void *machine, struct host_error *error)
 {
 	bool fixed = config->clock == CLOCK_INSTRUCTIONS;
 

@@ -4,6 +4,7 @@
  * Devices are reached with the bus lock held. Guest RAM, the clock and the pending interrupt are read without it.
  */
 #include "base/bits.h"
+#include "base/trace.h"
 #include "machine/private.h"
 #include "x86/regs.h"
 
@@ -46,6 +47,7 @@ static u64 mmio_read(void *context, unsigned processor, gpa_t address, unsigned 
 	value = is_lapic(lapic, address) ? lapic_mmio_read(lapic, address & ~PAGE_MASK, size) :
 					   bus_read(&board->bus, BUS_MEMORY, address, size);
 	bus_unlock(&board->bus);
+	TRACE(machine->config.trace, MMIO, processor, trace_text("read"), address, size, value);
 	return value;
 }
 
@@ -55,6 +57,7 @@ static void mmio_write(void *context, unsigned processor, gpa_t address, unsigne
 	struct board *board = &machine->board;
 	struct lapic *lapic = &board->lapics[processor];
 
+	TRACE(machine->config.trace, MMIO, processor, trace_text("write"), address, size, value);
 	bus_lock(&board->bus);
 	if (is_lapic(lapic, address))
 		lapic_mmio_write(lapic, address & ~PAGE_MASK, size, value);
@@ -69,10 +72,10 @@ static u32 port_read(void *context, unsigned processor, u16 port, unsigned size)
 	struct bus *bus = &machine->board.bus;
 	u32 value;
 
-	(void)processor;
 	bus_lock(bus);
 	value = (u32)bus_read(bus, BUS_PORT, port, size);
 	bus_unlock(bus);
+	TRACE(machine->config.trace, IO, processor, trace_text("read"), port, size, value);
 	return value;
 }
 
@@ -81,7 +84,7 @@ static void port_write(void *context, unsigned processor, u16 port, unsigned siz
 	struct machine *machine = context;
 	struct bus *bus = &machine->board.bus;
 
-	(void)processor;
+	TRACE(machine->config.trace, IO, processor, trace_text("write"), port, size, value);
 	bus_lock(bus);
 	bus_write(bus, BUS_PORT, port, size, value);
 	bus_unlock(bus);
@@ -161,8 +164,9 @@ static u64 tsc(void *context, unsigned processor)
 }
 
 /*
- * Random bits: the host's, or repeatable ones with the instructions clock. The generator is a counter in steps of the golden
- * ratio, each value mixed by multiplication and shifts; the seed only has to be different to give another sequence.
+ * Random bits: the host's, or repeatable ones with the instructions clock. The generator is a counter in steps of the
+ * golden ratio, each value mixed by multiplication and shifts; the seed only has to be different to give another
+ * sequence.
  */
 u64 machine_random(void *context)
 {

@@ -1,14 +1,15 @@
 /*
  * A machine's life: made, loaded, run, reset and loaded again, ended.
  *
- * A reset stops every processor first: what the guest wrote to a reset port, or a triple fault, only notes the wish, and the loop
- * here does the work while nothing runs.
+ * A reset stops every processor first: what the guest wrote to a reset port, or a triple fault, only notes the wish,
+ * and the loop here does the work while nothing runs.
  */
 #include "machine/machine.h"
 
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "boot/acpi.h"
 #include "machine/firmware.h"
 #include "machine/private.h"
@@ -111,6 +112,20 @@ static u64 total_retired(void *context)
 	return total;
 }
 
+static u64 trace_now(void *context)
+{
+	return clock_now(&((struct machine *)context)->board.clock);
+}
+
+static u64 trace_retired(void *context, unsigned processor)
+{
+	struct machine *machine = context;
+
+	if (processor == TRACE_NO_PROCESSOR)
+		return total_retired(machine);
+	return machine->config.engine->retired(machine->vcpus[processor].engine);
+}
+
 /* A timer now comes sooner than whoever waits for it knows. */
 static void deadline_changed(void *context)
 {
@@ -127,7 +142,8 @@ static void deadline_changed(void *context)
 static bool config_valid(const struct machine_config *config, struct host_error *error)
 {
 	if (config->processors < 1 || config->processors > MACHINE_MAX_PROCESSORS)
-		host_error_set(error, "%u processors: a machine has 1 to %u", config->processors, MACHINE_MAX_PROCESSORS);
+		host_error_set(error, "%u processors: a machine has 1 to %u", config->processors,
+			       MACHINE_MAX_PROCESSORS);
 	else if (config->memory_bytes < MACHINE_MIN_MEMORY)
 		host_error_set(error, "%llu KiB of memory: a machine has at least %llu KiB",
 			       (unsigned long long)config->memory_bytes >> 10, MACHINE_MIN_MEMORY >> 10);
@@ -142,8 +158,12 @@ static bool config_valid(const struct machine_config *config, struct host_error 
 static bool create_vcpus(struct machine *machine, struct host_error *error)
 {
 	const struct machine_config *config = &machine->config;
-	struct engine_config engine = { .processors = config->processors, .model = config->model, .features = config->features,
-					.environment = &machine_environment, .machine = machine };
+	struct engine_config engine = { .processors = config->processors,
+					.model = config->model,
+					.features = config->features,
+					.environment = &machine_environment,
+					.machine = machine,
+					.trace = config->trace };
 
 	machine->engine = config->engine->vm_create(&engine, error);
 	if (!machine->engine)
@@ -187,6 +207,11 @@ static bool create_parts(struct machine *machine, struct host_error *error)
 	machine->board.clock.source = machine;
 	machine->board.clock.changed = deadline_changed;
 	machine->board.clock.waiter = machine;
+	if (machine->config.trace) {
+		machine->config.trace->now = trace_now;
+		machine->config.trace->retired = trace_retired;
+		machine->config.trace->machine = machine;
+	}
 	panic_register(dump_all, machine);
 	return true;
 }
@@ -270,6 +295,7 @@ static bool reset(struct machine *machine, struct host_error *error)
 	board_reset(&machine->board);
 	bus_unlock(&machine->board.bus);
 	machine->reboots++;
+	TRACE(machine->config.trace, RESET, TRACE_NO_PROCESSOR, machine->reboots);
 	return machine_load(machine, error);
 }
 
@@ -280,8 +306,10 @@ static enum machine_end end_triple_fault(struct machine *machine, unsigned proce
 	struct cpu state;
 
 	machine_processor_state(machine, processor, &state);
-	host_error_set(error, "processor %u shut down (triple fault) at rip %#llx, cs %#x, cr2 %#llx: the guest crashed",
-		       processor, (unsigned long long)state.rip, state.segment[SEG_CS].selector, (unsigned long long)state.cr2);
+	host_error_set(error,
+		       "processor %u shut down (triple fault) at rip %#llx, cs %#x, cr2 %#llx: the guest crashed",
+		       processor, (unsigned long long)state.rip, state.segment[SEG_CS].selector,
+		       (unsigned long long)state.cr2);
 	if (!machine->config.no_reboot) {
 		log_warn("%s; it restarts", error->text);
 		return MACHINE_RESET;
@@ -306,7 +334,8 @@ static enum machine_end find_end(struct machine *machine, struct machine_result 
 	case ACTION_TRIPLE_FAULT:
 		return end_triple_fault(machine, result->code, &result->error);
 	case ACTION_STUCK:
-		host_error_set(&result->error, "every processor is halted with interrupts off: the guest has stopped for good");
+		host_error_set(&result->error,
+			       "every processor is halted with interrupts off: the guest has stopped for good");
 		return MACHINE_STUCK;
 	case ACTION_STOP:
 		return MACHINE_STOPPED;

@@ -1,8 +1,8 @@
 /*
  * A machine: memory, processors, devices, and the loop that runs them until something ends it.
  *
- * The caller opens what belongs to the host (streams, disks, networks, the I/O loop) and says which engine runs; the machine
- * borrows all of it until machine_destroy(). Machines share nothing: several fit in one process.
+ * The caller opens what belongs to the host (streams, disks, networks, the I/O loop) and says which engine runs; the
+ * machine borrows all of it until machine_destroy(). Machines share nothing: several fit in one process.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -47,6 +47,7 @@ struct machine_config {
 	bool entropy;        /* a virtio entropy device */
 	int debug_exit_port; /* isa-debug-exit, or MACHINE_NO_DEBUG_EXIT */
 	bool no_reboot;      /* a reset ends the run */
+	struct trace *trace; /* who wants to know what happens, or NULL */
 
 	/* What to boot. The bytes stay the caller's, unchanged, until machine_destroy(): a reboot loads them again. */
 	const struct boot_config *boot;
@@ -88,8 +89,8 @@ MUST_USE bool machine_load(struct machine *machine, struct host_error *error);
 void machine_run(struct machine *machine, struct machine_result *result);
 
 /*
- * Ends machine_run() soon, with MACHINE_STOPPED and the reason as code; the first call counts. Any thread, also with the bus
- * lock held (from a stream's write function), but not from a signal handler.
+ * Ends machine_run() soon, with MACHINE_STOPPED and the reason as code; the first call counts. Any thread, also with
+ * the bus lock held (from a stream's write function), but not from a signal handler.
  */
 void machine_stop(struct machine *machine, u32 reason);
 

@@ -115,6 +115,8 @@ static u64 run(struct vcpu *vcpu, u64 instructions)
 	TRACE(machine->config.trace, ENTRY, vcpu->processor, instructions);
 	kind = machine->config.engine->run(vcpu->engine, instructions, &vcpu->error);
 	TRACE(machine->config.trace, EXIT, vcpu->processor, trace_text(exit_names[kind]));
+	if (kind == ENGINE_EXIT_HALTED || kind == ENGINE_EXIT_WAIT || kind == ENGINE_EXIT_NAP)
+		TRACE(machine->config.trace, HALT, vcpu->processor, trace_text(exit_names[kind]));
 	switch (kind) {
 	case ENGINE_EXIT_KICKED:
 		return 0;
@@ -140,6 +142,11 @@ static u64 run(struct vcpu *vcpu, u64 instructions)
 	UNREACHABLE();
 }
 
+static void trace_wake(struct vcpu *vcpu)
+{
+	TRACE(vcpu->machine->config.trace, WAKE, vcpu->processor, trace_text(atomic_load(&vcpu->called) ? "called" : "timeout"));
+}
+
 /* ---- host clock: a thread each ---- */
 
 static void thread_body(void *argument)
@@ -149,8 +156,10 @@ static void thread_body(void *argument)
 	while (!machine_ending(vcpu->machine)) {
 		u64 rest = run(vcpu, ~0ull);
 
-		if (rest && !machine_ending(vcpu->machine))
-			host_event_sleep(vcpu->event, rest == CLOCK_NEVER ? CLOCK_NEVER : host_time_ns() + rest);
+		if (!rest || machine_ending(vcpu->machine))
+			continue;
+		host_event_sleep(vcpu->event, rest == CLOCK_NEVER ? CLOCK_NEVER : host_time_ns() + rest);
+		trace_wake(vcpu);
 	}
 }
 
@@ -256,6 +265,8 @@ void vcpus_run_in_turn(struct machine *machine)
 			if (!is_awake(&machine->vcpus[i]))
 				continue;
 			idle = false;
+			if (machine->vcpus[i].asleep)
+				trace_wake(&machine->vcpus[i]);
 			take_turn(&machine->vcpus[i]);
 		}
 		if (idle)

@@ -42,12 +42,14 @@ static bool soft_vcpu_create(struct engine_vcpu *vcpu, unsigned processor, const
 	vcpu->memory = host_memory_map(core_memory_bytes(), false, error);
 	if (!vcpu->memory)
 		return false;
-	vcpu->core = core_init(vcpu->memory, processor, config->environment, config->machine, config->model, &config->features);
+	vcpu->core = core_init(vcpu->memory, processor, config->environment, config->machine, config->model,
+			       &config->features);
 	if (!vcpu->core) {
 		host_error_set(error, "no executable memory for the software processor; check the limits on this process's mappings");
 		return false;
 	}
 	vcpu->core->processors = (u16)config->processors;
+	vcpu->core->trace = config->trace;
 	return true;
 }
 
