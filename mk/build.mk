@@ -6,11 +6,11 @@ Q := $(if $(V),,@)
 FREESTANDING_ROOMS := base x86 vmx svm insn cpu jit dev boot machine
 LIBS := -lzstd -llzma -lz -llz4 -lpthread
 
+, := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wvla $(WERROR)
 OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2)
 CFLAGS_ALL := -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) -Isrc -fno-strict-aliasing -D_GNU_SOURCE \
 	-DSUBRING_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
-, := ,
 
 SOURCES := $(sort $(shell find src -name '*.c'))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)

@@ -22,8 +22,10 @@ enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE };
 /* ---- slow paths (access.c) ---- */
 
 /* A linear access of 1, 2, 4 or 8 bytes by the current CPL; seg tells #SS from #GP for a non-canonical address. */
-MUST_USE struct load linear_load_slow(struct core *c, const struct op *op, enum segment seg, gva_t address, unsigned size);
-MUST_USE bool linear_store_slow(struct core *c, const struct op *op, enum segment seg, gva_t address, unsigned size, u64 value);
+MUST_USE struct load linear_load_slow(struct core *c, const struct op *op, enum segment seg, gva_t address,
+				      unsigned size);
+MUST_USE bool linear_store_slow(struct core *c, const struct op *op, enum segment seg, gva_t address, unsigned size,
+				u64 value);
 
 /* The linear address of seg:offset for an access of size bytes, after limit, type and canonical checks; ok false: raised. */
 MUST_USE struct load segment_linear(struct core *c, const struct op *op, enum segment seg, u64 offset, unsigned size,
@@ -33,14 +35,16 @@ MUST_USE struct load segment_linear(struct core *c, const struct op *op, enum se
 
 /* Linear accesses of any length up to 4096 bytes by the current CPL. All of it is checked before the first byte moves. */
 MUST_USE bool linear_read(struct core *c, const struct op *op, enum segment seg, gva_t address, void *to, unsigned bytes);
-MUST_USE bool linear_write(struct core *c, const struct op *op, enum segment seg, gva_t address, const void *from, unsigned bytes);
+MUST_USE bool linear_write(struct core *c, const struct op *op, enum segment seg, gva_t address, const void *from,
+			   unsigned bytes);
 
 /* Implicit supervisor accesses (descriptor tables, TSS): as CPL 0, whatever the CPL; AC is taken as 0 for SMAP. size 1-8. */
 MUST_USE struct load system_load(struct core *c, const struct op *op, gva_t address, unsigned size);
 MUST_USE bool system_store(struct core *c, const struct op *op, gva_t address, unsigned size, u64 value);
 
 /* An access that a future PUSH or table write will make: faults now if it would then. */
-MUST_USE bool linear_probe(struct core *c, const struct op *op, enum segment seg, gva_t address, unsigned bytes, enum access access);
+MUST_USE bool linear_probe(struct core *c, const struct op *op, enum segment seg, gva_t address, unsigned bytes,
+			   enum access access);
 MUST_USE bool system_probe(struct core *c, const struct op *op, gva_t address, unsigned bytes, enum access access);
 
 /*

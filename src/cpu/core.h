@@ -75,8 +75,8 @@ struct block {
 
 /*
  * TLB. A tag is the linear page address with the low 12 bits holding a context number, so that one comparison
- * checks page, access and address space; TLB_INVALID never matches. A context stands for one (CR3 or PCID, VPID/ASID, EPT root);
- * flushing one means taking a new number.
+ * checks page, access and address space; TLB_INVALID never matches. A context stands
+ * for one address space (CR3 or PCID, VPID or ASID, EPT root); flushing one means taking a new number.
  */
 #define TLB_BITS 10
 #define TLB_ENTRIES (1u << TLB_BITS)
@@ -204,8 +204,8 @@ struct core {
 /* ---- life (core.c) ---- */
 
 /*
- * Sets a core up in the power-on state (see core_reset); NULL: the host gives no executable memory. memory: core_memory_bytes() zeroed bytes, page-aligned, owned by the
- * caller and given back after core_finish(). model: what CPUID says, from x86/model.h; features is the effective set.
+ * Sets a core up in the power-on state (see core_reset); NULL: the host gives no executable memory. memory:
+ * core_memory_bytes() zeroed bytes, page-aligned, owned by the caller and given back after core_finish(). model: what CPUID says, from x86/model.h; features is the effective set.
  */
 size_t core_memory_bytes(void);
 struct core *core_init(void *memory, unsigned processor, const struct core_environment *environment, void *machine,
@@ -242,8 +242,15 @@ enum step core_raise_page_fault(struct core *c, const struct op *op, gva_t addre
 /* INT n, INT3, INTO, INT1: trap-class; STEP_TRAP. */
 enum step core_raise_software(struct core *c, const struct op *op, u8 vector, enum cpu_event_type type);
 
-static inline enum step core_raise_ud(struct core *c, const struct op *op) { return core_raise(c, op, VECTOR_UD); }
-static inline enum step core_raise_gp(struct core *c, const struct op *op, u32 error) { return core_raise_error(c, op, VECTOR_GP, error); }
+static inline enum step core_raise_ud(struct core *c, const struct op *op)
+{
+	return core_raise(c, op, VECTOR_UD);
+}
+
+static inline enum step core_raise_gp(struct core *c, const struct op *op, u32 error)
+{
+	return core_raise_error(c, op, VECTOR_GP, error);
+}
 
 /*
  * Delivers c->cpu.event through the IDT or IVT with everything that may go wrong on the way: contributory faults,

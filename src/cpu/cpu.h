@@ -29,7 +29,8 @@ struct cpu_table { /* GDTR, IDTR */
 
 /*
  * Status flags between instructions, as LAHF and SETO leave them in AX: AH holds SF ZF AF PF CF in their RFLAGS
- * positions, AL holds OF in bit 0. Bits of AH that are no flags have no meaning. Use cpu_rflags() and cpu_set_rflags() for the whole.
+ * positions, AL holds OF in bit 0. Bits of AH that are no flags have no meaning. For the whole: cpu_rflags(),
+ * cpu_set_rflags().
  */
 #define CPU_STATUS_OF BIT(0)
 #define CPU_STATUS_CF BIT(8)

@@ -13,7 +13,10 @@
 #define EXEC_FAMILIES(X) X(alu) X(mov) X(shift) X(muldiv) X(bit) X(string) X(stack) X(branch) X(far) X(seg) X(sys) \
 	X(io) X(x87) X(simd) X(xsave)
 
-/* May adjust op (dst, src, third, spare) as its handlers like; op->insn stays as decoded. The families vmx and svm have no selector yet: #UD. */
+/*
+ * A selector may adjust op (dst, src, third, spare, an unused imm) as its handlers like. The families vmx and svm have no
+ * selector yet: #UD.
+ */
 #define EXEC_DECLARE(family) exec_fn *exec_select_##family(const struct core *c, struct op *op);
 EXEC_FAMILIES(EXEC_DECLARE)
 #undef EXEC_DECLARE

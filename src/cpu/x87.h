@@ -24,8 +24,8 @@ void x87_spill(struct core *c);
 void x87_mode_changed(struct core *c);
 
 /*
- * The way to run for op: X87_RUN_LIVE when the host's registers hold the guest's and op may run on them, X87_RUN_ALONE when an exception
- * is unmasked, X87_RUN_FAULT when #NM or #MF was raised. Called if x87_blocked is not 0.
+ * The way to run for op: X87_RUN_LIVE when the host's registers hold the guest's and op may run on them, X87_RUN_ALONE
+ * when an exception is unmasked, X87_RUN_FAULT when #NM or #MF was raised. Called if x87_blocked is not 0.
  */
 enum x87_run { X87_RUN_LIVE, X87_RUN_ALONE, X87_RUN_FAULT };
 MUST_USE enum x87_run x87_prepare(struct core *c, const struct op *op);

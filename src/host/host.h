@@ -81,7 +81,10 @@ bool host_disk_poll(struct host_disk *disk);
 /* ---- network: one Ethernet port ---- */
 struct host_net;
 #define HOST_NET_FRAME_BYTES 65550
-/* receive: a whole frame arrived; false if there is no room: it is offered again after host_net_resume. On the I/O thread, bus lock held. */
+/*
+ * receive: a whole frame arrived; false if there is no room: it is offered again after host_net_resume. On the I/O thread, bus
+ * lock held.
+ */
 void host_net_attach(struct host_net *net, bool (*receive)(void *device, const u8 *frame, size_t bytes), void *device);
 void host_net_resume(struct host_net *net);
 void host_net_send(struct host_net *net, const u8 *frame, size_t bytes);
