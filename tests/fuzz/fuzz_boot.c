@@ -10,11 +10,10 @@
 
 #include "base/assert.h"
 #include "boot/boot.h"
+#include "driver.h"
 #include "x86/regs.h"
 
 #define MEMORY_BYTES (16ull << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* One memory for all runs: what an earlier run left there must not matter to a loader. */
 static struct memory *guest_memory(void)
