@@ -1,9 +1,9 @@
 /*
- * ACPI fixed hardware: PM1a event and control registers, the power management timer, and the port that hands the hardware over
- * ("ACPI Hardware Specification", "Fixed Hardware Registers").
+ * ACPI fixed hardware: PM1a event and control registers, the power management timer, and the port that hands the
+ * hardware over ("ACPI Hardware Specification", "Fixed Hardware Registers").
  *
- * ACPI mode is on from reset, as the FADT says; a program that uses the SMI command port can still turn it off and on. There are
- * no general-purpose events.
+ * ACPI mode is on from reset, as the FADT says; a program that uses the SMI command port can still turn it off and
+ * on. There are no general-purpose events.
  */
 #ifndef DEV_ACPI_PM_H
 #define DEV_ACPI_PM_H

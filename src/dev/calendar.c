@@ -1,7 +1,8 @@
 /*
  * Gregorian dates: see calendar.h.
  *
- * Years are counted from March, so that the leap day is the last of its year and months have a pattern of 153 days in five.
+ * Years are counted from March, so that the leap day is the last of its year and months have a pattern of 153 days in
+ * five.
  */
 #include "dev/calendar.h"
 

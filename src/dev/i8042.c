@@ -1,8 +1,8 @@
 /*
  * Keyboard controller: see i8042.h.
  *
- * One byte at a time sits in the output buffer; when it is read, the devices' waiting answers move up, keyboard first. Every
- * change ends in update(), which fills the buffer and drives the two interrupts.
+ * One byte at a time sits in the output buffer; when it is read, the devices' waiting answers move up, keyboard
+ * first. Every change ends in update(), which fills the buffer and drives the two interrupts.
  */
 #include "dev/i8042.h"
 
@@ -34,8 +34,9 @@
 
 enum command {
 	CMD_READ_RAM = 0x20, CMD_READ_RAM_LAST = 0x3f, CMD_WRITE_RAM = 0x60, CMD_WRITE_RAM_LAST = 0x7f,
-	CMD_MOUSE_OFF = 0xa7, CMD_MOUSE_ON = 0xa8, CMD_TEST_MOUSE = 0xa9, CMD_SELF_TEST = 0xaa, CMD_TEST_KEYBOARD = 0xab,
-	CMD_KEYBOARD_OFF = 0xad, CMD_KEYBOARD_ON = 0xae, CMD_READ_INPUT_PORT = 0xc0, CMD_READ_OUTPUT_PORT = 0xd0,
+	CMD_MOUSE_OFF = 0xa7, CMD_MOUSE_ON = 0xa8, CMD_TEST_MOUSE = 0xa9, CMD_SELF_TEST = 0xaa,
+	CMD_TEST_KEYBOARD = 0xab, CMD_KEYBOARD_OFF = 0xad, CMD_KEYBOARD_ON = 0xae, CMD_READ_INPUT_PORT = 0xc0,
+	CMD_READ_OUTPUT_PORT = 0xd0,
 	CMD_WRITE_OUTPUT_PORT = 0xd1, CMD_ECHO_KEYBOARD = 0xd2, CMD_ECHO_MOUSE = 0xd3, CMD_TO_MOUSE = 0xd4,
 	CMD_A20_OFF = 0xdd, CMD_A20_ON = 0xdf, CMD_READ_TEST_PORT = 0xe0, CMD_PULSE = 0xf0,
 };
@@ -54,8 +55,9 @@ static void put(struct i8042 *kbc, u8 byte, bool from_mouse, bool from_controlle
 }
 
 /*
- * Scan set 2 to set 1 also passes over a keyboard's answers; of those that ours gives only the self-test result, the identity
- * and the scan set could be touched, and of these ("Scan Code Translation") only 83H and the small numbers are.
+ * Scan set 2 to set 1 also passes over a keyboard's answers; of those that ours gives only the self-test result, the
+ * identity and the scan set could be touched, and of these ("Scan Code Translation") only 83H and the small numbers
+ * are.
  */
 static u8 translate(u8 byte)
 {
@@ -208,7 +210,9 @@ static void write_command(void *device, u64 offset UNUSED, unsigned size UNUSED,
 }
 
 const struct bus_ops i8042_data_ops = { .name = "i8042-data", .widest = 1, .read = read_data, .write = write_data };
-const struct bus_ops i8042_command_ops = { .name = "i8042-command", .widest = 1, .read = read_status, .write = write_command };
+const struct bus_ops i8042_command_ops = {
+	.name = "i8042-command", .widest = 1, .read = read_status, .write = write_command,
+};
 
 /* As firmware leaves it: both interfaces on, tested, translating to scan set 1; A20 on. */
 void i8042_reset(struct i8042 *kbc)
@@ -222,8 +226,8 @@ void i8042_reset(struct i8042 *kbc)
 	update(kbc);
 }
 
-void i8042_init(struct i8042 *kbc, struct irq_line keyboard_irq, struct irq_line mouse_irq, void (*reset)(void *machine),
-		void *machine)
+void i8042_init(struct i8042 *kbc, struct irq_line keyboard_irq, struct irq_line mouse_irq,
+		void (*reset)(void *machine), void *machine)
 {
 	*kbc = (struct i8042){
 		.keyboard_irq = keyboard_irq, .mouse_irq = mouse_irq, .reset = reset, .machine = machine,

@@ -1,6 +1,6 @@
 /*
- * The keyboard controller ("8042 Keyboard Controller" in IBM's PS/2 technical reference), with a keyboard and a mouse that nobody
- * touches, and the reset line that half of all programs use to restart a PC.
+ * The keyboard controller ("8042 Keyboard Controller" in IBM's PS/2 technical reference), with a keyboard and a mouse
+ * that nobody touches, and the reset line that half of all programs use to restart a PC.
  *
  * A20 is bookkeeping only, as in port92.h.
  */
@@ -36,8 +36,8 @@ struct i8042 {
 
 extern const struct bus_ops i8042_data_ops, i8042_command_ops; /* device: struct i8042 */
 
-void i8042_init(struct i8042 *kbc, struct irq_line keyboard_irq, struct irq_line mouse_irq, void (*reset)(void *machine),
-		void *machine);
+void i8042_init(struct i8042 *kbc, struct irq_line keyboard_irq, struct irq_line mouse_irq,
+		void (*reset)(void *machine), void *machine);
 void i8042_reset(struct i8042 *kbc);
 /* After state was overwritten from a snapshot. */
 void i8042_restored(struct i8042 *kbc);

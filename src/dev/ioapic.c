@@ -1,7 +1,8 @@
 /*
  * IOAPIC: see ioapic.h. An interrupt message has the same format as an MSI, so pins send those.
  *
- * Edges on a masked pin are lost; a level is looked at again whenever its entry changes and when an EOI clears Remote IRR.
+ * Edges on a masked pin are lost; a level is looked at again whenever its entry changes and when an EOI clears Remote
+ * IRR.
  */
 #include "dev/ioapic.h"
 

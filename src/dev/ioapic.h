@@ -1,6 +1,6 @@
 /*
- * IOAPIC: 24 pins that become interrupt messages ("82093AA I/O Advanced Programmable Interrupt Controller"), version 20H with the
- * EOI register of its successors.
+ * IOAPIC: 24 pins that become interrupt messages ("82093AA I/O Advanced Programmable Interrupt Controller"), version
+ * 20H with the EOI register of its successors.
  *
  * A wire is asserted or not, whatever the polarity bit says: polarity is between guest and board, who agree
  * through ACPI.

@@ -1,6 +1,6 @@
 /*
- * The PC's sixteen ISA interrupts: each wire leads both to the 8259A pair and to the IOAPIC, the timer's to pin 2 there
- * because pin 0 carries the 8259A's own output.
+ * The PC's sixteen ISA interrupts: each wire leads both to the 8259A pair and to the IOAPIC, the timer's to pin 2
+ * there because pin 0 carries the 8259A's own output.
  */
 #ifndef DEV_ISA_IRQ_H
 #define DEV_ISA_IRQ_H

@@ -1,8 +1,8 @@
 /*
  * A local APIC's heart: which interrupts it accepts, in what order the processor gets them, and what EOI does.
  *
- * Everything that can change what the processor should take next ends in lapic_update(), which keeps the one word that the
- * processor's thread looks at without the lock.
+ * Everything that can change what the processor should take next ends in lapic_update(), which keeps the one word
+ * that the processor's thread looks at without the lock.
  */
 #include "dev/lapic.h"
 
@@ -139,7 +139,10 @@ void lapic_receive(struct lapic *l, const struct lapic_message *message)
 	}
 }
 
-/* "Local Vector Table": timer and error entries have no delivery mode, so theirs reads as fixed. ExtINT is a level, see above. */
+/*
+ * "Local Vector Table": timer and error entries have no delivery mode, so theirs reads as fixed. ExtINT is a level,
+ * see above.
+ */
 void lapic_local_interrupt(struct lapic *l, enum lapic_lvt which)
 {
 	u32 lvt = l->state.lvt[which];
@@ -231,7 +234,9 @@ void lapic_set_cr8(struct lapic *l, u64 cr8)
 	lapic_update(l);
 }
 
-/* "Local APIC State After Power-Up or Reset", "... After an INIT Reset": INIT keeps the base MSR, so also the mode. */
+/*
+ * "Local APIC State After Power-Up or Reset", "... After an INIT Reset": INIT keeps the base MSR, so also the mode.
+ */
 void lapic_reset(struct lapic *l, bool init_only)
 {
 	const struct lapic_state before = l->state;

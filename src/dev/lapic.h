@@ -1,10 +1,11 @@
 /*
  * Local APICs: one per processor, and the bus between them ("Advanced Programmable Interrupt Controller (APIC)").
  *
- * Memory-mapped (xAPIC) and MSR (x2APIC) interfaces, the timer on a 1 GHz bus clock, the two LINT pins, the error register, and
- * interrupt messages between processors and from IOAPICs and devices. The bus lock is held in every function but lapic_pending().
- * Where processors differ it behaves as the current ones: the xAPIC ID is read-only, pin polarity is
- * the board's business, an INIT de-assert is ignored, and lowest priority means the lowest PPR, ties in turn.
+ * Memory-mapped (xAPIC) and MSR (x2APIC) interfaces, the timer on a 1 GHz bus clock, the two LINT pins, the error
+ * register, and interrupt messages between processors and from IOAPICs and devices. The bus lock is held in every
+ * function but lapic_pending(). Where processors differ it behaves as the current ones: the xAPIC ID is read-only,
+ * pin polarity is the board's business, an INIT de-assert is ignored, and lowest priority means the lowest PPR, ties
+ * in turn.
  */
 #ifndef DEV_LAPIC_H
 #define DEV_LAPIC_H
@@ -36,7 +37,8 @@ enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, 
 
 /* Delivery modes, shared by LVT, ICR, IOAPIC and MSI. */
 enum lapic_mode {
-	LAPIC_FIXED, LAPIC_LOWEST, LAPIC_SMI, LAPIC_MODE_RESERVED, LAPIC_NMI, LAPIC_INIT, LAPIC_STARTUP, LAPIC_MODE_EXTINT,
+	LAPIC_FIXED, LAPIC_LOWEST, LAPIC_SMI, LAPIC_MODE_RESERVED, LAPIC_NMI, LAPIC_INIT, LAPIC_STARTUP,
+	LAPIC_MODE_EXTINT,
 };
 
 /* What a processor's APIC has; fixed for its life. */
@@ -114,7 +116,10 @@ struct irq_line lapic_bus_lint(struct lapic_bus *bus, unsigned pin);
 void lapic_reset(struct lapic *l, bool init);
 /* After state was overwritten from a snapshot. */
 void lapic_restored(struct lapic *l);
-/* What firmware does on the bootstrap processor: software-enables the APIC and lets the 8259A through ("Virtual Wire Mode"). */
+/*
+ * What firmware does on the bootstrap processor: software-enables the APIC and lets the 8259A through ("Virtual Wire
+ * Mode").
+ */
 void lapic_set_virtual_wire(struct lapic *l);
 
 /* The vector to take now, LAPIC_EXTINT or LAPIC_NONE. Any thread, no lock. */

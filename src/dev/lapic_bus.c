@@ -71,8 +71,9 @@ void lapic_bus_send(struct lapic_bus *bus, const struct lapic_message *message)
 }
 
 /*
- * "Interrupt Command Register (ICR)". Combinations that "Valid Combinations for the Pentium 4 and Intel Xeon Processors' Local
- * xAPIC Interrupt Command Register" calls invalid send nothing; an IPI is an edge whatever its trigger mode says.
+ * "Interrupt Command Register (ICR)". Combinations that "Valid Combinations for the Pentium 4 and Intel Xeon
+ * Processors' Local xAPIC Interrupt Command Register" calls invalid send nothing; an IPI is an edge whatever its
+ * trigger mode says.
  */
 void lapic_send_ipi(struct lapic *l, u64 icr)
 {
@@ -122,8 +123,9 @@ void lapic_send_ipi(struct lapic *l, u64 icr)
 }
 
 /*
- * "Message Address Register Format", "Message Data Register Format". Bits 11-5 of the address extend the destination to 15 bits, a
- * convention of hypervisors for machines of more than 255 processors; guests that do not know it leave them zero.
+ * "Message Address Register Format", "Message Data Register Format". Bits 11-5 of the address extend the destination
+ * to 15 bits, a convention of hypervisors for machines of more than 255 processors; guests that do not know it leave
+ * them zero.
  */
 static void receive_msi(void *target, u64 address, u32 data)
 {

@@ -1,15 +1,16 @@
 /*
  * A local APIC's registers: the xAPIC page, the x2APIC MSRs, IA32_APIC_BASE and the TSC deadline.
  *
- * One table says what each register (an offset of 16 bytes in the page, a number in the MSR range) lets software do; the two
- * interfaces differ in what they do with the rest: the page ignores it, the MSRs raise #GP.
+ * One table says what each register (an offset of 16 bytes in the page, a number in the MSR range) lets software do;
+ * the two interfaces differ in what they do with the rest: the page ignores it, the MSRs raise #GP.
  */
 #include "base/compiler.h"
 #include "dev/lapic_parts.h"
 
 enum reg {
-	REG_ID = 0x02, REG_VERSION = 0x03, REG_TPR = 0x08, REG_APR = 0x09, REG_PPR = 0x0a, REG_EOI = 0x0b, REG_RRD = 0x0c,
-	REG_LDR = 0x0d, REG_DFR = 0x0e, REG_SVR = 0x0f, REG_ISR = 0x10, REG_TMR = 0x18, REG_IRR = 0x20, REG_ESR = 0x28,
+	REG_ID = 0x02, REG_VERSION = 0x03,
+	REG_TPR = 0x08, REG_APR = 0x09, REG_PPR = 0x0a, REG_EOI = 0x0b, REG_RRD = 0x0c, REG_LDR = 0x0d,
+	REG_DFR = 0x0e, REG_SVR = 0x0f, REG_ISR = 0x10, REG_TMR = 0x18, REG_IRR = 0x20, REG_ESR = 0x28,
 	REG_ICR = 0x30, REG_ICR_HIGH = 0x31, REG_LVT = 0x32, REG_LVT_END = REG_LVT + LVT_COUNT, REG_INITIAL = 0x38,
 	REG_CURRENT = 0x39, REG_DIVIDE = 0x3e, REG_SELF_IPI = 0x3f, REG_COUNT = 0x40,
 };
@@ -28,7 +29,8 @@ struct reg_rule {
 };
 
 #define LVT_RULE(bits) { ALL, LAPIC_VECTOR | LAPIC_MASKED | (bits), LAPIC_STATUS }
-#define LINT_RULE { ALL, LAPIC_VECTOR | LAPIC_MODE | LAPIC_POLARITY | LAPIC_LEVEL | LAPIC_MASKED, LAPIC_STATUS | LAPIC_REMOTE_IRR }
+#define LINT_WRITABLE (LAPIC_VECTOR | LAPIC_MODE | LAPIC_POLARITY | LAPIC_LEVEL | LAPIC_MASKED)
+#define LINT_RULE { ALL, LINT_WRITABLE, LAPIC_STATUS | LAPIC_REMOTE_IRR }
 #define ICR_WRITABLE (LAPIC_VECTOR | LAPIC_MODE | LAPIC_LOGICAL | LAPIC_ASSERT | LAPIC_LEVEL | LAPIC_SHORTHAND)
 
 /* "Local APIC Register Address Map", "Local APIC Register Address Map Supported by x2APIC". */
@@ -106,7 +108,10 @@ static u32 read_register(const struct lapic *l, unsigned reg)
 	}
 }
 
-/* While the APIC is software-disabled all entries stay masked ("Local APIC State After It Has Been Software Disabled"). */
+/*
+ * While the APIC is software-disabled all entries stay masked ("Local APIC State After It Has Been Software
+ * Disabled").
+ */
 static void write_lvt(struct lapic *l, enum lapic_lvt which, u32 value)
 {
 	if (!(l->state.svr & SVR_ENABLE))

@@ -1,8 +1,8 @@
 /*
  * The local APIC's timer ("APIC Timer"): one-shot, periodic and TSC-deadline.
  *
- * It counts a bus clock of 1 GHz through the divider, so a tick is as many nanoseconds as the divisor says. The count itself
- * is never stored: it is what is left until the deadline.
+ * It counts a bus clock of 1 GHz through the divider, so a tick is as many nanoseconds as the divisor says. The count
+ * itself is never stored: it is what is left until the deadline.
  */
 #include "dev/lapic_parts.h"
 
@@ -102,10 +102,10 @@ void lapic_timer_set_divide(struct lapic *l, u32 value)
 /* "TSC-Deadline Mode": entering or leaving it disarms the timer. */
 void lapic_timer_set_lvt(struct lapic *l, u32 value)
 {
-	enum lvt_timer_mode before = lapic_timer_mode(l);
+	bool by_deadline = lapic_timer_mode(l) == TIMER_TSC_DEADLINE;
 
 	l->state.lvt[LVT_TIMER] = value;
-	if (before == lapic_timer_mode(l) || (before != TIMER_TSC_DEADLINE && lapic_timer_mode(l) != TIMER_TSC_DEADLINE))
+	if (by_deadline == (lapic_timer_mode(l) == TIMER_TSC_DEADLINE))
 		return;
 	l->state.tsc_deadline = 0;
 	l->state.initial_count = 0;

@@ -57,8 +57,8 @@ static unsigned priority(const struct pic_chip_state *chip, unsigned ir)
 }
 
 /*
- * The IR to be served now, or NONE. "Special Mask Mode": what is masked does not hold others back. "The Special Fully Nested
- * Mode": the slave's own service does not hold its higher requests back.
+ * The IR to be served now, or NONE. "Special Mask Mode": what is masked does not hold others back. "The Special Fully
+ * Nested Mode": the slave's own service does not hold its higher requests back.
  */
 static unsigned wanted(const struct pic *pic, unsigned which)
 {

@@ -1,5 +1,6 @@
 /*
- * The PC's two 8259A interrupt controllers ("8259A Programmable Interrupt Controller"), the second one on IR2 of the first.
+ * The PC's two 8259A interrupt controllers ("8259A Programmable Interrupt Controller"), the second one on IR2 of the
+ * first.
  *
  * Each wire's edge or level mode comes from the chipset's ELCR, not from ICW1's LTIM.
  */

@@ -1,9 +1,9 @@
 /*
  * 8254: see pit.h.
  *
- * Nothing ticks. What a channel counts and outputs is computed from when its count was loaded; only channel 0, whose output
- * is an interrupt, arms a timer, for its next rising edge. In the repeating modes the line rests high and pulses
- * low at that edge, which is all that an interrupt controller can tell.
+ * Nothing ticks. What a channel counts and outputs is computed from when its count was loaded; only channel 0, whose
+ * output is an interrupt, arms a timer, for its next rising edge. In the repeating modes the line rests high and
+ * pulses low at that edge, which is all that an interrupt controller can tell.
  */
 #include "dev/pit.h"
 
@@ -307,7 +307,8 @@ static void write_control(struct pit *pit, u64 now, u8 value)
 		return;
 	}
 	*ch = (struct pit_channel_state){
-		.mode = (u8)(mode > MODE_TRIGGERED_STROBE ? mode & 3 : mode), /* the third bit is "don't care" in 2 and 3 */
+		/* The third bit is "don't care" in modes 2 and 3. */
+		.mode = (u8)(mode > MODE_TRIGGERED_STROBE ? mode & 3 : mode),
 		.access = (u8)bits_extract(value, 5, 4),
 		.bcd = value & CONTROL_BCD,
 		.gate = ch->gate,
@@ -400,7 +401,9 @@ static void write_speaker(void *device, u64 offset UNUSED, unsigned size UNUSED,
 }
 
 const struct bus_ops pit_ops = { .name = "pit", .widest = 1, .read = read, .write = write };
-const struct bus_ops pit_speaker_ops = { .name = "port-61h", .widest = 1, .read = read_speaker, .write = write_speaker };
+const struct bus_ops pit_speaker_ops = {
+	.name = "port-61h", .widest = 1, .read = read_speaker, .write = write_speaker,
+};
 
 /* The chip powers up undefined: here nothing counts and channel 0's output is low. */
 void pit_reset(struct pit *pit)

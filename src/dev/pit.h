@@ -1,5 +1,6 @@
 /*
- * The 8254 timer ("82C54 CHMOS Programmable Interval Timer") and the port that gates its third channel to the speaker.
+ * The 8254 timer ("82C54 CHMOS Programmable Interval Timer") and the port that gates its third channel to the
+ * speaker.
  *
  * Time is counted in the chip's own ticks since power-on, so that everything is exact integers. Counts load at
  * once instead of at the next tick.

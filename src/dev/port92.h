@@ -1,8 +1,8 @@
 /*
  * Port 92H, the PS/2's system control port A: fast A20 and fast reset.
  *
- * Processors have had no A20M# pin for years, so the bit is kept for programs that look at what they wrote, and address bit 20 is
- * never masked.
+ * Processors have had no A20M# pin for years, so the bit is kept for programs that look at what they wrote, and
+ * address bit 20 is never masked.
  */
 #ifndef DEV_PORT92_H
 #define DEV_PORT92_H

@@ -1,6 +1,6 @@
 /*
- * Reset control: see reset_control.h. A reset happens when RST_CPU goes from 0 to 1; soft or hard, the whole machine restarts,
- * because there is no firmware that could tell them apart.
+ * Reset control: see reset_control.h. A reset happens when RST_CPU goes from 0 to 1; soft or hard, the whole machine
+ * restarts, because there is no firmware that could tell them apart.
  */
 #include "dev/reset_control.h"
 

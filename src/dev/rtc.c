@@ -1,8 +1,9 @@
 /*
  * MC146818A: see rtc.h.
  *
- * Between accesses nothing runs. note_events() works out what has happened since the last time (periodic ticks, alarms, updates)
- * and sets the flags of register C; a timer is armed only for the next event whose interrupt is enabled.
+ * Between accesses nothing runs. note_events() works out what has happened since the last time (periodic ticks,
+ * alarms, updates) and sets the flags of register C; a timer is armed only for the next event whose interrupt is
+ * enabled.
  */
 #include "dev/rtc.h"
 
@@ -132,7 +133,10 @@ static void registers_to_time(struct rtc *rtc)
 
 /* ---- events ---- */
 
-/* log2 of the periodic interrupt's period in ticks, or -1: "Periodic Interrupt Rate and Square Wave Output Frequency". */
+/*
+ * log2 of the periodic interrupt's period in ticks, or -1: "Periodic Interrupt Rate and Square Wave Output
+ * Frequency".
+ */
 static int period_shift(const struct rtc *rtc)
 {
 	int rate = rtc->state.ram[REG_A] & A_RATE;
@@ -236,14 +240,13 @@ static void note_events(struct rtc *rtc)
 static void arm(struct rtc *rtc)
 {
 	s64 event = next_event(rtc, rtc->state.seen);
-	u64 ticks = (u64)(event - rtc->state.offset);
+	u64 deadline = CLOCK_NEVER, ticks;
 
-	if (event == TIME_NEVER) {
-		timer_set(rtc->clock, &rtc->timer, CLOCK_NEVER);
-		return;
+	if (event != TIME_NEVER) {
+		ticks = (u64)(event - rtc->state.offset);
+		deadline = (u64)(((unsigned __int128)ticks * CLOCK_NS_PER_SECOND + HZ - 1) / HZ);
 	}
-	timer_set(rtc->clock, &rtc->timer,
-		  (u64)(((unsigned __int128)ticks * CLOCK_NS_PER_SECOND + HZ - 1) / HZ));
+	timer_set(rtc->clock, &rtc->timer, deadline);
 }
 
 static void expire(void *device)

@@ -1,5 +1,6 @@
 /*
- * The real-time clock and its battery-backed memory ("MC146818A Real-Time Clock Plus RAM"), with what a PC's firmware keeps there.
+ * The real-time clock and its battery-backed memory ("MC146818A Real-Time Clock Plus RAM"), with what a PC's firmware
+ * keeps there.
  *
  * The chip's own oscillator of 32768 Hz is the unit of everything: the time is a count of its ticks since 1970.
  */

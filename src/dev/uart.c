@@ -1,8 +1,8 @@
 /*
  * 16550A: see uart.h.
  *
- * The host offers bytes only when the receiver has room, so an overrun can come only from the loopback. Every change ends in
- * update(), which drives the interrupt line from the causes that are pending and enabled.
+ * The host offers bytes only when the receiver has room, so an overrun can come only from the loopback. Every change
+ * ends in update(), which drives the interrupt line from the causes that are pending and enabled.
  */
 #include "dev/uart.h"
 

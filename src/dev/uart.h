@@ -1,8 +1,10 @@
 /*
- * A serial port: the 16550A UART ("PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs"), wired as in a PC.
+ * A serial port: the 16550A UART ("PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs"), wired as in a
+ * PC.
  *
- * Characters take no time: what is written has been sent, whatever the divisor says, and the receiver's character timeout is over
- * as soon as the host has no more. So the transmitter is always empty, and no byte is lost in either direction.
+ * Characters take no time: what is written has been sent, whatever the divisor says, and the receiver's character
+ * timeout is over as soon as the host has no more. So the transmitter is always empty, and no byte is lost in either
+ * direction.
  */
 #ifndef DEV_UART_H
 #define DEV_UART_H

@@ -1,8 +1,8 @@
 /*
  * The bus: finds the device behind an address.
  *
- * Regions are few (some dozens) and sorted, so a walk is enough. An access that reaches past a region's end, or is wider
- * than the device's registers, is cut into smaller ones here, so that no device has to think about it.
+ * Regions are few (some dozens) and sorted, so a walk is enough. An access that reaches past a region's end, or is
+ * wider than the device's registers, is cut into smaller ones here, so that no device has to think about it.
  */
 #include "machine/bus.h"
 

@@ -1,8 +1,8 @@
 /*
  * Guest RAM: see memory.h.
  *
- * The host mapping holds the low part and then the high part without a gap; the guest sees the PCI hole between them. So a
- * range is contiguous in the host exactly if it lies in one of the two parts.
+ * The host mapping holds the low part and then the high part without a gap; the guest sees the PCI hole between them.
+ * So a range is contiguous in the host exactly if it lies in one of the two parts.
  */
 #include "machine/memory.h"
 

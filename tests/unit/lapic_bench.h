@@ -11,10 +11,11 @@
 
 /* Register offsets in the page; the MSR of each is 800H + offset / 16. */
 enum {
-	ID = 0x20, VERSION = 0x30, TPR = 0x80, APR = 0x90, PPR = 0xa0, EOI = 0xb0, RRD = 0xc0, LDR = 0xd0, DFR = 0xe0, SVR = 0xf0,
+	ID = 0x20, VERSION = 0x30, TPR = 0x80, APR = 0x90, PPR = 0xa0, EOI = 0xb0, RRD = 0xc0, LDR = 0xd0,
+	DFR = 0xe0, SVR = 0xf0,
 	ISR = 0x100, TMR = 0x180, IRR = 0x200, ESR = 0x280, CMCI = 0x2f0, ICR = 0x300, ICR_HIGH = 0x310, TIMER = 0x320,
-	THERMAL = 0x330, PERFORMANCE = 0x340, LINT0 = 0x350, LINT1 = 0x360, ERROR = 0x370, INITIAL = 0x380, CURRENT = 0x390, DIVIDE = 0x3e0,
-	SELF_IPI = 0x3f0,
+	THERMAL = 0x330, PERFORMANCE = 0x340, LINT0 = 0x350, LINT1 = 0x360, ERROR = 0x370,
+	INITIAL = 0x380, CURRENT = 0x390, DIVIDE = 0x3e0, SELF_IPI = 0x3f0,
 };
 
 #define MASKED BIT(16)
@@ -71,7 +72,8 @@ static void eoi_message(void *machine UNUSED, u8 vector)
 }
 
 static const struct lapic_hooks hooks = {
-	.kick = kick, .init = init, .startup = startup, .nmi = nmi, .smi = smi, .tsc = tsc, .extint = extint, .eoi = eoi_message,
+	.kick = kick, .init = init, .startup = startup, .nmi = nmi, .smi = smi, .tsc = tsc, .extint = extint,
+	.eoi = eoi_message,
 };
 
 static inline u32 get(unsigned cpu, u64 offset)

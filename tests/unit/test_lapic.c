@@ -1,4 +1,6 @@
-/* Local APIC: registers, priorities, EOI, LVT, timer, the base MSR and x2APIC mode. Messages are in test_lapic_bus.c. */
+/*
+ * Local APIC: registers, priorities, EOI, LVT, timer, the base MSR and x2APIC mode. Messages are in test_lapic_bus.c.
+ */
 #include "base/compiler.h"
 #include "lapic_bench.h"
 #include "test.h"
@@ -598,7 +600,8 @@ TEST("disabling the APIC forgets its registers")
 /* "x2APIC Register Address Space": what may be read and written, and what else raises #GP. */
 TEST("x2APIC MSRs: read-only ones refuse writes, write-only ones reads, absent ones both")
 {
-	static const u32 readable[] = { ID, VERSION, TPR, PPR, LDR, SVR, ISR, ISR + 0x70, TMR, IRR, ESR, ICR, TIMER, THERMAL, PERFORMANCE,
+	static const u32 readable[] = { ID, VERSION, TPR, PPR, LDR, SVR, ISR, ISR + 0x70, TMR, IRR, ESR, ICR, TIMER,
+					THERMAL, PERFORMANCE,
 					LINT0, LINT1, ERROR, INITIAL, CURRENT, DIVIDE };
 	static const u32 writable[] = { TPR, EOI, SVR, ESR, TIMER, THERMAL, PERFORMANCE, LINT0, LINT1, ERROR, INITIAL,
 					DIVIDE };

@@ -1,4 +1,7 @@
-/* Messages between local APICs and to them: destinations, delivery modes, shorthands ("Issuing Interprocessor Interrupts"). */
+/*
+ * Messages between local APICs and to them: destinations, delivery modes, shorthands ("Issuing Interprocessor
+ * Interrupts").
+ */
 #include "lapic_bench.h"
 #include "test.h"
 

@@ -5,7 +5,8 @@
 #include "dev/rtc.h"
 #include "test.h"
 
-enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR, A, B, C, D, CENTURY = 0x32 };
+enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR, A, B, C, D };
+enum { CENTURY = 0x32 };
 
 #define UIP 0x80u
 #define SET 0x80u

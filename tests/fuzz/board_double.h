@@ -1,0 +1,2 @@
+/* The test bench is the unit tests' own. */
+#include "../unit/board_double.h"

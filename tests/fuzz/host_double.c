@@ -1,0 +1,2 @@
+/* The host's doubles are the unit tests' own. */
+#include "../unit/host_double.c"
