@@ -69,6 +69,16 @@ static u32 highest_leaf(const struct core *c, u32 base)
 	return highest;
 }
 
+static u32 highest_subleaf(const struct core *c, u32 leaf)
+{
+	u32 highest = 0;
+
+	for (enum feature f = 0; f < FEAT_COUNT; f++)
+		if (has(c, f) && place[f].reg != NONE && place[f].leaf == leaf)
+			highest = (u32)max_u64(highest, place[f].subleaf);
+	return highest;
+}
+
 /* Twelve characters in the given three registers. */
 static void put_signature(u32 out[4], const char text[12], unsigned first, unsigned second, unsigned third)
 {
@@ -189,8 +199,10 @@ void cpuid_leaf_monitor(const struct core *c, u32 leaf, u32 subleaf, u32 out[4])
 
 void cpuid_leaf_structured_features(const struct core *c, u32 leaf, u32 subleaf, u32 out[4])
 {
-	(void)leaf;
-	if (subleaf == 0 && c->cpu.cr4 & CR4_PKE)
+	if (subleaf)
+		return;
+	out[CPUID_EAX] = highest_subleaf(c, leaf);
+	if (c->cpu.cr4 & CR4_PKE)
 		out[CPUID_ECX] |= STRUCTURED_ECX_OSPKE;
 }
 

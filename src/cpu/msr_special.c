@@ -164,15 +164,18 @@ bool msr_write_feature_control(struct core *c, u32 msr, u64 value)
 #define SPEC_CTRL_IBRS BIT(0)
 #define SPEC_CTRL_STIBP BIT(1)
 #define SPEC_CTRL_SSBD BIT(2)
+#define SPEC_CTRL_BHI_DIS_S BIT(10)
 #define PRED_CMD_IBPB BIT(0)
 
 /* Nothing speculates: the bits are kept and do nothing. */
 static u64 spec_ctrl_allowed(const struct core *c)
 {
 	static const struct {
-		u8 feature, bits;
+		u8 feature;
+		u16 bits;
 	} bits[] = {
 		{ FEAT_SPEC_CTRL, SPEC_CTRL_IBRS | SPEC_CTRL_STIBP }, { FEAT_SSBD, SPEC_CTRL_SSBD },
+		{ FEAT_BHI_CTRL, SPEC_CTRL_BHI_DIS_S },
 		{ FEAT_AMD_IBRS, SPEC_CTRL_IBRS }, { FEAT_AMD_STIBP, SPEC_CTRL_STIBP },
 		{ FEAT_AMD_SSBD, SPEC_CTRL_SSBD },
 	};

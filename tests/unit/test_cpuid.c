@@ -88,6 +88,11 @@ TEST("a feature stands at its bit, and removed it does not")
 	CHECK(!(cpuid(7, 0, CPUID_EBX) & BIT(20)));
 	CHECK(!(cpuid(1, 0, CPUID_ECX) & BIT(31)));
 	CHECK_EQ(cpuid(7, 1, CPUID_EBX), 0);
+	CHECK_EQ(cpuid(7, 0, CPUID_EAX), 2);
+	CHECK(cpuid(7, 2, CPUID_EDX) & BIT(4));
+	sys_guest_start("max-intel,-bhi-ctrl", MODE_LONG);
+	CHECK_EQ(cpuid(7, 0, CPUID_EAX), 0);
+	CHECK_EQ(cpuid(7, 2, CPUID_EDX), 0);
 }
 
 TEST("OSXSAVE follows CR4, APIC follows IA32_APIC_BASE, OSPKE follows CR4, MONITOR follows IA32_MISC_ENABLE")

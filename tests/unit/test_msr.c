@@ -296,13 +296,13 @@ TEST("IA32_FEATURE_CONTROL is locked as firmware leaves it")
 TEST("IA32_SPEC_CTRL has the bits whose features are there; IA32_PRED_CMD is write-only")
 {
 	sys_guest_start("max-intel", MODE_LONG);
-	CHECK(keeps(MSR_IA32_SPEC_CTRL, 7));
+	CHECK(keeps(MSR_IA32_SPEC_CTRL, 7 | BIT(10)));
 	CHECK(!writes(MSR_IA32_SPEC_CTRL, 8));
 	CHECK(writes(MSR_IA32_PRED_CMD, 1));
 	CHECK(!writes(MSR_IA32_PRED_CMD, 2));
 	CHECK(!exists(MSR_IA32_PRED_CMD));
-	sys_guest_start("max-intel,-ssbd", MODE_LONG);
-	CHECK(!writes(MSR_IA32_SPEC_CTRL, 4));
+	sys_guest_start("max-intel,-ssbd,-bhi-ctrl", MODE_LONG);
+	CHECK(!writes(MSR_IA32_SPEC_CTRL, 4) && !writes(MSR_IA32_SPEC_CTRL, BIT(10)));
 	sys_guest_start("haswell", MODE_LONG);
 	CHECK(!exists(MSR_IA32_SPEC_CTRL) && !writes(MSR_IA32_PRED_CMD, 1));
 	sys_guest_start("zen2", MODE_LONG);
