@@ -15,8 +15,6 @@
 #define CONFIG_ADDRESS_WRITABLE (CONFIG_ADDRESS_ENABLE | BITS(23, 2))
 #define CONFIG_ADDRESS_BYTES 4u
 #define RESET_CONTROL_OFFSET (LAYOUT_RESET_PORT - LAYOUT_PCI_CONFIG_PORT)
-#define RESET_CONTROL_RESET 0x04u
-#define RESET_CONTROL_WRITABLE 0x0eu
 
 #define PCI_FUNCTIONS_PER_DEVICE 8u
 #define MEMORY_BAR_SPACING 0x1000u /* so that a guest can map each one by itself */
@@ -60,21 +58,11 @@ static u64 ports_read(void *device, u64 offset, unsigned size)
 	if (offset == 0 && size == CONFIG_ADDRESS_BYTES)
 		return host->state.config_address;
 	if (offset == RESET_CONTROL_OFFSET && size == 1)
-		return host->state.reset_control;
+		return reset_control_ops.read(&host->reset_control, 0, size);
 	if (offset < CONFIG_ADDRESS_BYTES)
 		return ~0ull;
 	function = selected(host);
 	return function ? pci_config_read(function, selected_offset(host, offset), size) : ~0ull;
-}
-
-/* "RST_CNT: Reset Control Register": a rising RST_CPU bit resets, whatever the kind chosen by the others. */
-static void write_reset_control(struct pci_host *host, u8 value)
-{
-	bool rising = (value & ~host->state.reset_control) & RESET_CONTROL_RESET;
-
-	host->state.reset_control = value & RESET_CONTROL_WRITABLE;
-	if (rising && host->reset)
-		host->reset(host->reset_target);
 }
 
 static void ports_write(void *device, u64 offset, unsigned size, u64 value)
@@ -85,7 +73,7 @@ static void ports_write(void *device, u64 offset, unsigned size, u64 value)
 	if (offset == 0 && size == CONFIG_ADDRESS_BYTES)
 		host->state.config_address = (u32)(value & CONFIG_ADDRESS_WRITABLE);
 	else if (offset == RESET_CONTROL_OFFSET && size == 1)
-		write_reset_control(host, (u8)value);
+		reset_control_ops.write(&host->reset_control, 0, size, value);
 	if (offset < CONFIG_ADDRESS_BYTES)
 		return;
 	function = selected(host);
@@ -132,6 +120,14 @@ static const struct bus_ops ecam_ops = {
 
 /* ---- the bus ---- */
 
+static void reset_machine(void *context)
+{
+	struct pci_host *host = context;
+
+	if (host->reset)
+		host->reset(host->reset_target);
+}
+
 bool pci_host_init(struct pci_host *host, struct bus *bus, struct msi_sink msi)
 {
 	*host = (struct pci_host){ .bus = bus, .msi = msi };
@@ -149,6 +145,7 @@ bool pci_host_init(struct pci_host *host, struct bus *bus, struct msi_sink msi)
 		.base = LAYOUT_ECAM_BASE,
 		.size = LAYOUT_ECAM_BYTES,
 	};
+	reset_control_init(&host->reset_control, reset_machine, host);
 	pci_function_init(&host->bridge, &host_bridge, NULL, NULL);
 	return pci_attach(host, &host->bridge) && bus_add(bus, &host->ports) && bus_add(bus, &host->ecam);
 }
@@ -232,6 +229,7 @@ void pci_place_bars(struct pci_host *host)
 void pci_reset(struct pci_host *host)
 {
 	host->state = (struct pci_host_state){ 0 };
+	reset_control_reset(&host->reset_control);
 	for (unsigned slot = 0; slot < PCI_DEVICES; slot++) {
 		if (host->functions[slot])
 			pci_function_reset(host->functions[slot]);

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/types.h"
+#include "dev/reset_control.h"
 #include "machine/bus.h"
 #include "machine/irq.h"
 #include "machine/layout.h"
@@ -118,7 +119,6 @@ struct pci_function {
 
 struct pci_host_state {
 	u32 config_address;
-	u8 reset_control;
 };
 
 struct pci_host {
@@ -127,8 +127,8 @@ struct pci_host {
 	struct msi_sink msi;
 	struct irq_line wires[LAYOUT_PCI_GSIS]; /* to IOAPIC pins LAYOUT_PCI_GSI_BASE and up */
 	u32 asserted[LAYOUT_PCI_GSIS];          /* by whom: one bit per device */
-	/* The guest wrote the reset control register (port CF9). NULL: nothing happens. */
-	void (*reset)(void *target);
+	struct reset_control reset_control;     /* among the configuration ports */
+	void (*reset)(void *target);            /* what it does; NULL: nothing */
 	void *reset_target;
 	struct pci_function *functions[PCI_DEVICES];
 	struct pci_function bridge; /* 00:00.0 */

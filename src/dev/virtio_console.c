@@ -46,19 +46,27 @@ static void receive(void *device, const u8 *bytes, size_t count)
 	virtio_signal(virtio, RECEIVE_QUEUE);
 }
 
+/* Through a copy: what the host looks at must not change meanwhile. */
+static void write_segment(struct host_stream *stream, const struct virtqueue_segment *segment)
+{
+	u8 piece[PIECE_BYTES];
+	u64 part;
+
+	for (u64 at = 0; at < segment->bytes; at += part) {
+		part = min_u64(segment->bytes - at, sizeof(piece));
+		memcpy(piece, segment->memory + at, part);
+		host_stream_write(stream, piece, part);
+	}
+}
+
 static void transmit(struct virtio_console *console)
 {
 	struct virtio *virtio = &console->virtio;
 	struct virtqueue_chain chain;
-	u8 piece[PIECE_BYTES];
 
 	while (virtio_pop(virtio, TRANSMIT_QUEUE, &chain)) {
-		u64 done = 0, bytes;
-
-		while ((bytes = virtqueue_chain_read(&chain, done, piece, sizeof(piece)))) {
-			host_stream_write(console->stream, piece, bytes);
-			done += bytes;
-		}
+		for (unsigned i = 0; i < chain.readable; i++)
+			write_segment(console->stream, &chain.segments[i]);
 		virtio_push(virtio, TRANSMIT_QUEUE, chain.head, 0);
 	}
 	virtio_signal(virtio, TRANSMIT_QUEUE);

@@ -20,7 +20,6 @@ struct bench_message {
 };
 
 struct bench {
-	struct host_mutex *mutex;
 	struct bus bus;
 	struct memory memory;
 	struct pci_host pci;
