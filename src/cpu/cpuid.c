@@ -10,6 +10,8 @@
 #include "cpu/cpuid_leaf.h"
 #include "cpu/xsave.h"
 
+#define LEAF_STRUCTURED_FEATURES 0x7u
+#define LEAF_XSAVE 0xdu
 #define LEAF_EXTENDED BIT(31)
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_HYPERVISOR_LAST 0x400000ffu
@@ -341,7 +343,7 @@ static bool leaf_matches(const struct core *c, const struct leaf *row, u32 leaf)
 /* Leaves whose feature bits are the same for every subleaf. */
 static bool ignores_subleaf(u32 leaf)
 {
-	return leaf != 0x7 && leaf != 0xd;
+	return leaf != LEAF_STRUCTURED_FEATURES && leaf != LEAF_XSAVE;
 }
 
 void cpuid_read(const struct core *c, u32 leaf, u32 subleaf, u32 out[4])
