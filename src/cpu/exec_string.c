@@ -83,11 +83,11 @@ ALWAYS_INLINE bool element_store(struct core *c, const struct op *op, unsigned s
 	}                                                                                                              \
 	static bool cmps_##size(struct core *c, const struct op *op)                                                   \
 	{                                                                                                              \
-		struct load b = element_load(c, op, SEG_ES, GPR_RDI, size), a = { 0, false };                          \
+		struct load a = element_load(c, op, source_segment(op), GPR_RSI, size), b = { 0, false };              \
                                                                                                                        \
-		if (b.ok)                                                                                              \
-			a = element_load(c, op, source_segment(op), GPR_RSI, size);                                    \
-		if (!a.ok)                                                                                             \
+		if (a.ok)                                                                                              \
+			b = element_load(c, op, SEG_ES, GPR_RDI, size);                                                \
+		if (!b.ok)                                                                                             \
 			return false;                                                                                  \
 		compare_##size(c, (type)a.value, (type)b.value);                                                       \
 		index_advance(c, op, GPR_RSI, size);                                                                   \
