@@ -1,8 +1,8 @@
 /*
  * Vector instructions: the selector, the memory operand, and what keeps an instruction from running.
  *
- * The handler of nearly every instruction is a stub made for it (simd_stub.h). Here are the C functions that stubs jump to,
- * and the few instructions that need no stub.
+ * The handler of nearly every instruction is a stub made for it (simd_stub.h). Here are the C functions that stubs
+ * jump to, and the few instructions that need no stub.
  */
 #include "cpu/exec_simd.h"
 
@@ -102,9 +102,10 @@ bool simd_fetch_operand(struct core *c, const struct op *op)
 struct load simd_probe_operand(struct core *c, const struct op *op)
 {
 	struct load address = operand_address(c, op, ACCESS_WRITE);
+	enum segment seg = (enum segment)op->insn.seg;
 
 	if (address.ok)
-		address.ok = linear_probe(c, op, (enum segment)op->insn.seg, address.value, SIMD_OPERAND_BYTES(op), ACCESS_WRITE);
+		address.ok = linear_probe(c, op, seg, address.value, SIMD_OPERAND_BYTES(op), ACCESS_WRITE);
 	return address;
 }
 
@@ -155,28 +156,26 @@ static NOINLINE enum step simd_store_careful(struct core *c, const struct op *op
 
 static enum step simd_load(struct core *c, const struct op *op, simd_body_fn *body)
 {
-	const struct tlb_entry *entry;
 	gva_t address;
+	void *host;
 
 	if (unlikely(!op_linear_quick(c, op, &address) || (address & SIMD_ALIGN_MASK(op))))
 		return simd_load_careful(c, op, body);
-	entry = tlb_slot(c, address);
-	if (unlikely(!tlb_hit(c, atomic_load_explicit(&entry->read, memory_order_relaxed), address, SIMD_OPERAND_BYTES(op))))
+	if (unlikely(!op_hit_read(c, op, SIMD_OPERAND_BYTES(op), &host)))
 		return simd_load_careful(c, op, body);
-	return body(c, op, (void *)(address + entry->addend));
+	return body(c, op, host);
 }
 
 static enum step simd_store(struct core *c, const struct op *op, simd_body_fn *body)
 {
-	const struct tlb_entry *entry;
 	gva_t address;
+	void *host;
 
 	if (unlikely(!op_linear_quick(c, op, &address) || (address & SIMD_ALIGN_MASK(op))))
 		return simd_store_careful(c, op, body);
-	entry = tlb_slot(c, address);
-	if (unlikely(!tlb_hit(c, atomic_load_explicit(&entry->write, memory_order_relaxed), address, SIMD_OPERAND_BYTES(op))))
+	if (unlikely(!op_hit_write(c, op, SIMD_OPERAND_BYTES(op), &host)))
 		return simd_store_careful(c, op, body);
-	return body(c, op, (void *)(address + entry->addend));
+	return body(c, op, host);
 }
 
 /* ---- instructions without a stub ---- */

@@ -10,8 +10,8 @@
 #define SIMD_ALIGN_MASK(op) ((op)->src)
 
 /*
- * May an instruction of these classes run now? false: raised, #UD or #NM by "Exceptions Type", or #MF. For the instructions
- * that are executed without a stub.
+ * May an instruction of these classes run now? false: raised, #UD or #NM by "Exceptions Type", or #MF. For the
+ * instructions that are executed without a stub.
  */
 MUST_USE bool simd_permitted(struct core *c, const struct op *op, u8 classes);
 

@@ -1,12 +1,13 @@
 /*
  * Floating-point vector instructions while the guest has an exception unmasked in MXCSR.
  *
- * The host may never take the exception itself, so the instruction is tried with everything masked and the flags it sets
- * are looked at; if one of them is unmasked the trial's results are put back and the exception is raised ("SIMD Floating-Point
- * Exceptions", "Handling Unmasked Exceptions"). A second trial is needed for underflow: masked, it is reported only
- * when the tiny result is inexact too, but unmasked always. Flushing to zero reports every tiny result. Two things are
- * not as on the processor: beside an unmasked overflow or underflow, PE tells what the masked response would have; and a dot
- * product, which is several operations one after another, reports the flags of them all.
+ * The host may never take the exception itself, so the instruction is tried with everything masked and the flags it
+ * sets are looked at; if one of them is unmasked the trial's results are put back and the exception is raised
+ * ("SIMD Floating-Point Exceptions", "Handling Unmasked Exceptions"). A second trial is needed for underflow:
+ * masked, it is reported only when the tiny result is inexact too, but unmasked always. Flushing to zero reports
+ * every tiny result. Two things are not as on the processor: beside an unmasked overflow or underflow, PE tells
+ * what the masked response would have; and a dot product, which is several operations one after another, reports
+ * the flags of them all.
  */
 #include "cpu/exec_simd.h"
 

@@ -1,9 +1,10 @@
 /*
- * Vector instructions that touch memory element by element, where a mask says so: MASKMOV, VMASKMOV, VPMASKMOV, gathers.
+ * Vector instructions that touch memory element by element, where a mask says so: MASKMOV, VMASKMOV, VPMASKMOV,
+ * gathers.
  *
  * The host's own cannot be used, because elements may lie in several pages and those that are masked off must not
- * be touched. A masked load or store checks everything before it changes anything; a gather keeps what it has gathered
- * when an element faults, and goes on there when it is executed again.
+ * be touched. A masked load or store checks everything before it changes anything; a gather keeps what it has
+ * gathered when an element faults, and goes on there when it is executed again.
  */
 #include "cpu/exec_simd.h"
 
@@ -51,8 +52,8 @@ static bool element_load(struct core *c, const struct op *op, u64 offset, unsign
 }
 
 /* Stores the selected elements, of `size` bytes (1, 4 or 8), at offset and following. */
-static bool elements_store(struct core *c, const struct op *op, u64 offset, const u8 *data, const u8 *mask, unsigned count,
-			   unsigned size)
+static bool elements_store(struct core *c, const struct op *op, u64 offset, const u8 *data, const u8 *mask,
+			   unsigned count, unsigned size)
 {
 	enum segment seg = (enum segment)op->insn.seg;
 	gva_t address[VECTOR_BYTES];
@@ -130,6 +131,7 @@ static enum step exec_masked_store(struct core *c, const struct op *op)
 static enum step exec_maskmov(struct core *c, const struct op *op)
 {
 	const struct insn *i = &op->insn;
+	const u8 *data = operand_vector(c, &i->operand[0]), *mask = operand_vector(c, &i->operand[1]);
 	unsigned bytes = i->operand[0].size;
 	struct load address;
 
@@ -140,8 +142,7 @@ static enum step exec_maskmov(struct core *c, const struct op *op)
 	/* Whether bytes that are masked off can fault is the processor's choice; they do on many. */
 	address = element_linear(c, op, c->cpu.gpr[GPR_RDI], bytes, ACCESS_WRITE);
 	if (!address.ok || !linear_probe(c, op, (enum segment)i->seg, address.value, bytes, ACCESS_WRITE) ||
-	    !elements_store(c, op, c->cpu.gpr[GPR_RDI], operand_vector(c, &i->operand[0]), operand_vector(c, &i->operand[1]),
-			    bytes, 1))
+	    !elements_store(c, op, c->cpu.gpr[GPR_RDI], data, mask, bytes, 1))
 		return STEP_FAULT;
 	EXEC_NEXT(c, op);
 }

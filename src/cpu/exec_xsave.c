@@ -27,7 +27,10 @@ unsigned xsave_xmm_registers(const struct core *c)
 
 /* ---- FXSAVE and FXRSTOR ---- */
 
-/* How much of the area they transfer: the XMM registers only if CR4.OSFXSR says so and EFER.FFXSR does not leave them out. */
+/*
+ * How much of the area they transfer: the XMM registers only if CR4.OSFXSR says so and EFER.FFXSR does not leave
+ * them out.
+ */
 static unsigned fxsave_bytes(const struct core *c)
 {
 	bool fast = (c->cpu.efer & EFER_FFXSR) && cpu_in_64bit_mode(&c->cpu) && cpu_cpl(&c->cpu) == 0;
@@ -39,14 +42,18 @@ static unsigned fxsave_bytes(const struct core *c)
 
 static struct load fxsave_address(struct core *c, const struct op *op, enum access access)
 {
+	enum segment seg = (enum segment)op->insn.seg;
+	unsigned bytes = sizeof(struct xsave_legacy);
 	struct load address = { 0, false };
 
 	if (c->cpu.cr0 & (CR0_EM | CR0_TS)) {
 		(void)core_raise(c, op, VECTOR_NM);
 		return address;
 	}
-	address = op_linear(c, op, sizeof(struct xsave_legacy), access);
-	address.ok = xsave_alignment_ok(c, op, address, FXSAVE_ALIGN);
+	address = op_linear(c, op, bytes, access);
+	/* The whole area must be accessible, though its end is never used. */
+	address.ok = xsave_alignment_ok(c, op, address, FXSAVE_ALIGN) &&
+		     linear_probe(c, op, seg, address.value, bytes, access);
 	return address;
 }
 

@@ -50,6 +50,12 @@ static u64 requested_components(const struct core *c, enum xsave_form form)
 	return mask & (c->cpu.xcr0 | (form & XSAVE_SUPERVISOR ? c->cpu.xss : 0));
 }
 
+/* All of an area must be accessible, whether or not all of it will be used; so nothing is written before a fault. */
+static bool area_probe(struct core *c, const struct op *op, const struct area *a, unsigned bytes, enum access access)
+{
+	return linear_probe(c, op, (enum segment)op->insn.seg, a->address, bytes, access);
+}
+
 /* Checks that come before the area is looked at, and its address. */
 static bool area_open(struct core *c, const struct op *op, enum xsave_form form, unsigned bytes, enum access access,
 		      struct area *a)
@@ -71,7 +77,7 @@ static bool area_open(struct core *c, const struct op *op, enum xsave_form form,
 	address = op_linear(c, op, bytes, access);
 	a->address = address.value;
 	a->wide = op->insn.opsize == sizeof(u64);
-	return xsave_alignment_ok(c, op, address, XSAVE_ALIGN);
+	return xsave_alignment_ok(c, op, address, XSAVE_ALIGN) && area_probe(c, op, a, bytes, access);
 }
 
 /* ---- saving ---- */
@@ -109,9 +115,10 @@ static bool write_sse(struct core *c, const struct op *op, struct area *a)
 static bool write_avx(struct core *c, const struct op *op, struct area *a)
 {
 	unsigned offset = area_offset(a, 2), count = xsave_xmm_registers(c);
+	u8 *to = a->image + offset;
 
 	for (unsigned n = 0; n < count; n++)
-		memcpy(a->image + offset + n * XSAVE_XMM_BYTES, c->cpu.vector.ymm[n] + XSAVE_XMM_BYTES, XSAVE_XMM_BYTES);
+		memcpy(to + n * XSAVE_XMM_BYTES, c->cpu.vector.ymm[n] + XSAVE_XMM_BYTES, XSAVE_XMM_BYTES);
 	return write_part(c, op, a, offset, count * XSAVE_XMM_BYTES);
 }
 
@@ -143,10 +150,12 @@ static bool write_header_standard(struct core *c, const struct op *op, struct ar
 	return write_part(c, op, a, XSAVE_HEADER_OFFSET, sizeof(header->xstate_bv));
 }
 
-static bool write_header_compacted(struct core *c, const struct op *op, struct area *a, u64 in_use)
+static bool write_header(struct core *c, const struct op *op, struct area *a, u64 requested, u64 in_use)
 {
 	struct xsave_header *header = area_header(a);
 
+	if (!a->compacted)
+		return write_header_standard(c, op, a, requested, in_use);
 	header->xstate_bv = in_use;
 	header->xcomp_bv = a->held | XCOMP_BV_COMPACTED;
 	return write_part(c, op, a, XSAVE_HEADER_OFFSET, offsetof(struct xsave_header, reserved));
@@ -168,9 +177,7 @@ static enum step save(struct core *c, const struct op *op, enum xsave_form form)
 		in_use |= requested & XCR0_SSE;
 	written = form & XSAVE_INIT ? in_use : requested;
 	mxcsr = a.compacted ? written & XCR0_SSE : requested & (XCR0_SSE | XCR0_AVX);
-	if (!write_components(c, op, &a, written, mxcsr))
-		return STEP_FAULT;
-	if (!(a.compacted ? write_header_compacted(c, op, &a, in_use) : write_header_standard(c, op, &a, requested, in_use)))
+	if (!write_components(c, op, &a, written, mxcsr) || !write_header(c, op, &a, requested, in_use))
 		return STEP_FAULT;
 	EXEC_NEXT(c, op);
 }
@@ -213,7 +220,8 @@ static bool reserved_words_are_zero(const struct xsave_header *header, unsigned 
 /* "Standard Form of XRSTOR", "Compacted Form of XRSTOR", "Operation of XRSTORS": what raises #GP. */
 static bool header_is_valid(const struct core *c, const struct xsave_header *header, enum xsave_form form)
 {
-	u64 enabled = c->cpu.xcr0 | (form & XSAVE_SUPERVISOR ? c->cpu.xss : 0), held = header->xcomp_bv & ~XCOMP_BV_COMPACTED;
+	u64 enabled = c->cpu.xcr0 | (form & XSAVE_SUPERVISOR ? c->cpu.xss : 0);
+	u64 held = header->xcomp_bv & ~XCOMP_BV_COMPACTED;
 
 	if (header->xcomp_bv & XCOMP_BV_COMPACTED)
 		return (form & XSAVE_SUPERVISOR || feature_has(&c->features, FEAT_XSAVEC)) && !(held & ~enabled) &&
@@ -294,6 +302,8 @@ static enum step restore(struct core *c, const struct op *op, enum xsave_form fo
 	a.compacted = header->xcomp_bv & XCOMP_BV_COMPACTED;
 	a.held = header->xcomp_bv & ~XCOMP_BV_COMPACTED;
 	present = requested & header->xstate_bv;
+	if (!a.compacted && !area_probe(c, op, &a, xsave_area_bytes(requested, false), ACCESS_READ))
+		return STEP_FAULT;
 	if (!read_components(c, op, &a, present))
 		return STEP_FAULT;
 	mxcsr = restored_mxcsr(c, &a, requested, present);

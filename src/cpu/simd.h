@@ -3,9 +3,10 @@
  *
  * A vector instruction is executed by the host's own: for each one that a block needs, a stub of a few host
  * instructions is made that loads the guest's registers, runs the very same operation and stores the result
- * (simd_stub.h). The stubs of a core lie in an arena that this file keeps. While a core runs, the host's
- * MXCSR holds the guest's rounding, denormal and flag bits, with every exception masked; so code that runs
- * in between (the environment's functions too) must do no floating-point arithmetic, or bracket it with simd_leave and simd_enter.
+ * (simd_stub.h). The stubs of a core lie in an arena that this file keeps. While a core runs, the host's MXCSR
+ * holds the guest's rounding, denormal and flag bits, with every exception masked; so code that runs in between
+ * (the environment's functions too) must do no floating-point arithmetic, or bracket it with simd_leave and
+ * simd_enter.
  */
 #ifndef CPU_SIMD_H
 #define CPU_SIMD_H

@@ -1,11 +1,12 @@
 /*
  * Making stubs.
  *
- * The operation is encoded anew with fixed host registers, one for each place in the encoding where an operand may stand
- * (ModRM.reg, VEX.vvvv, ModRM.rm, the immediate's top half). Each is loaded from the guest's register first, so
- * it does not matter which guest registers coincide. A memory operand becomes [rdx]. Inside a stub: rdi is the core, rsi the
- * op, rdx the memory operand (r8 where the instruction itself reads EDX); rax and rcx hold general-register operands; xmm0 is
- * what it is for the instruction. All of these belong to the callee in the System V calling convention.
+ * The operation is encoded anew with fixed host registers, one for each place in the encoding where an operand may
+ * stand (ModRM.reg, VEX.vvvv, ModRM.rm, the immediate's top half). Each is loaded from the guest's register first,
+ * so it does not matter which guest registers coincide. A memory operand becomes [rdx]. Inside a stub: rdi is the
+ * core, rsi the op, rdx the memory operand (r8 where the instruction itself reads EDX); rax and rcx hold
+ * general-register operands; xmm0 is what it is for the instruction. All of these belong to the callee in the
+ * System V calling convention.
  */
 #include "cpu/simd_stub.h"
 
@@ -23,9 +24,9 @@ static const u8 slot_gpr[SLOT_COUNT] = { [SLOT_REG] = HOST_RAX, [SLOT_RM] = HOST
 
 /* Host opcodes that stubs use beside the operation itself. */
 enum host_opcode {
-	HOST_ADD_IMM8 = 0x83, HOST_AND_IMM16 = 0x81, HOST_MOV_STORE = 0x89, HOST_MOV_LOAD = 0x8b, HOST_LEA = 0x8d, HOST_LAHF = 0x9f,
-	HOST_MOV_IMM32 = 0xb8, HOST_MOV_MEM_IMM8 = 0xc6, HOST_MOV_MEM_IMM16 = 0xc7, HOST_TEST_MEM_IMM8 = 0xf6,
-	HOST_JMP = 0xff, HOST_0F = 0x0f,
+	HOST_ADD_IMM8 = 0x83, HOST_AND_IMM16 = 0x81, HOST_MOV_STORE = 0x89, HOST_MOV_LOAD = 0x8b, HOST_LEA = 0x8d,
+	HOST_LAHF = 0x9f, HOST_MOV_IMM32 = 0xb8, HOST_MOV_MEM_IMM8 = 0xc6, HOST_MOV_MEM_IMM16 = 0xc7,
+	HOST_TEST_MEM_IMM8 = 0xf6, HOST_JMP = 0xff, HOST_0F = 0x0f,
 	HOST_0F_MOVAPS_LOAD = 0x28, HOST_0F_MOVAPS_STORE = 0x29, HOST_0F_MOVQ_LOAD = 0x6f, HOST_0F_MOVQ_STORE = 0x7f,
 	HOST_0F_EMMS = 0x77, HOST_0F_VZEROUPPER = 0x77, HOST_0F_JNE = 0x85, HOST_0F_SETO = 0x90,
 	HOST_OPSIZE = 0x66, HOST_VEX2 = 0xc5, HOST_VEX3 = 0xc4,
@@ -72,9 +73,11 @@ static unsigned operands_encoded(const struct insn *i)
 static bool is_store_form(const struct insn *i)
 {
 	static const struct { u8 map, opcode, prefixes; } store[] = { /* prefixes: bit n for enum insn_pp n */
-		{ INSN_MAP_0F, 0x11, 15 }, { INSN_MAP_0F, 0x29, 3 }, { INSN_MAP_0F, 0x7e, 3 }, { INSN_MAP_0F, 0x7f, 7 },
-		{ INSN_MAP_0F, 0xd6, 2 }, { INSN_MAP_0F3A, 0x14, 2 }, { INSN_MAP_0F3A, 0x15, 2 }, { INSN_MAP_0F3A, 0x16, 2 },
-		{ INSN_MAP_0F3A, 0x17, 2 }, { INSN_MAP_0F3A, 0x19, 2 }, { INSN_MAP_0F3A, 0x1d, 2 }, { INSN_MAP_0F3A, 0x39, 2 },
+		{ INSN_MAP_0F, 0x11, 15 }, { INSN_MAP_0F, 0x29, 3 }, { INSN_MAP_0F, 0x7e, 3 },
+		{ INSN_MAP_0F, 0x7f, 7 }, { INSN_MAP_0F, 0xd6, 2 },
+		{ INSN_MAP_0F3A, 0x14, 2 }, { INSN_MAP_0F3A, 0x15, 2 }, { INSN_MAP_0F3A, 0x16, 2 },
+		{ INSN_MAP_0F3A, 0x17, 2 }, { INSN_MAP_0F3A, 0x19, 2 }, { INSN_MAP_0F3A, 0x1d, 2 },
+		{ INSN_MAP_0F3A, 0x39, 2 },
 	};
 
 	if (i->operand[0].kind == OPERAND_MEM)
@@ -93,8 +96,9 @@ static bool is_shift_group(const struct insn *i)
 
 static enum slot operand_slot(const struct insn *i, unsigned n)
 {
-	static const u8 load[] = { SLOT_REG, SLOT_RM }, store[] = { SLOT_RM, SLOT_REG }, shift[] = { SLOT_VVVV, SLOT_RM };
-	static const u8 load3[] = { SLOT_REG, SLOT_VVVV, SLOT_RM, SLOT_IS4 }, store3[] = { SLOT_RM, SLOT_VVVV, SLOT_REG };
+	static const u8 load[] = { SLOT_REG, SLOT_RM }, load3[] = { SLOT_REG, SLOT_VVVV, SLOT_RM, SLOT_IS4 };
+	static const u8 store[] = { SLOT_RM, SLOT_REG }, store3[] = { SLOT_RM, SLOT_VVVV, SLOT_REG };
+	static const u8 shift[] = { SLOT_VVVV, SLOT_RM };
 
 	switch (operands_encoded(i)) {
 	case 1:
@@ -158,8 +162,8 @@ static void emit_gpr(struct simd_code *code, enum host_opcode opcode, unsigned h
 }
 
 /* movaps xmm, [rdi + offset], vmovaps with 16 or 32 bytes, or the other way. */
-static void emit_vector(struct simd_code *code, const struct insn *i, enum host_opcode opcode, unsigned host, u64 offset,
-			bool wide)
+static void emit_vector(struct simd_code *code, const struct insn *i, enum host_opcode opcode, unsigned host,
+			u64 offset, bool wide)
 {
 	if (i->prefixes & INSN_VEX) {
 		emit(code, HOST_VEX2);
@@ -180,15 +184,16 @@ static void emit_load(struct simd_code *code, const struct insn *i, unsigned n)
 {
 	const struct insn_operand *operand = &i->operand[n];
 	enum slot slot = operand_slot(i, n);
+	u64 offset = operand_offset(operand);
 
 	if (operand->kind == OPERAND_XMM) {
-		emit_vector(code, i, HOST_0F_MOVAPS_LOAD, slot_vector[slot], operand_offset(operand), operand_is_wide(operand));
+		emit_vector(code, i, HOST_0F_MOVAPS_LOAD, slot_vector[slot], offset, operand_is_wide(operand));
 	} else if (operand->kind == OPERAND_MMX) {
 		emit(code, HOST_0F);
 		emit(code, HOST_0F_MOVQ_LOAD);
-		emit_core_operand(code, slot_vector[slot], operand_offset(operand));
+		emit_core_operand(code, slot_vector[slot], offset);
 	} else if (operand->kind == OPERAND_GPR) {
-		emit_gpr(code, HOST_MOV_LOAD, slot_gpr[slot], operand_offset(operand));
+		emit_gpr(code, HOST_MOV_LOAD, slot_gpr[slot], offset);
 	}
 }
 

@@ -1,10 +1,10 @@
 /*
  * Stubs: host code that executes one guest vector instruction on the guest's registers.
  *
- * A stub's start is an op's handler. It checks with one test that the instruction may run, and falls into the body, which
- * loads the guest's registers, runs the operation, stores the result and goes on to the next op. Where the
- * instruction has a memory operand, the stub first jumps to a C function that finds the operand's host address and then calls
- * the body with it. So the quick path has no call and no return, only jumps.
+ * A stub's start is an op's handler. It checks with one test that the instruction may run, and falls into the body,
+ * which loads the guest's registers, runs the operation, stores the result and goes on to the next op. Where the
+ * instruction has a memory operand, the stub first jumps to a C function that finds the operand's host address and
+ * then calls the body with it. So the quick path has no call and no return, only jumps.
  */
 #ifndef CPU_SIMD_STUB_H
 #define CPU_SIMD_STUB_H

@@ -83,8 +83,8 @@ static bool bytes_are_zero(const u8 *bytes, unsigned count)
 
 static bool x87_is_initial(const struct cpu_x87 *x87)
 {
-	return x87->fcw == X87_FCW_FNINIT && !x87->fsw && x87->empty == UINT8_MAX && !x87->fop && !x87->fip && !x87->fdp &&
-	       !x87->fcs && !x87->fds && bytes_are_zero(x87->st[0], sizeof(x87->st));
+	return x87->fcw == X87_FCW_FNINIT && !x87->fsw && x87->empty == UINT8_MAX && !x87->fop && !x87->fip &&
+	       !x87->fdp && !x87->fcs && !x87->fds && bytes_are_zero(x87->st[0], sizeof(x87->st));
 }
 
 u64 xsave_in_use(const struct core *c)
@@ -103,10 +103,18 @@ u64 xsave_in_use(const struct core *c)
 
 /* ---- x87 ---- */
 
-/* AMD's processors without XSAVEERPTR keep the error pointers to themselves unless an exception waits. */
-static bool has_error_pointers(const struct core *c, u16 fsw)
+/*
+ * AMD's processors save the error pointers only while an exception waits, and without XSAVEERPTR restore them only
+ * then.
+ */
+static bool pointers_are_saved(const struct core *c, u16 fsw)
 {
-	return !c->amd || feature_has(&c->features, FEAT_XSAVEERPTR) || (fsw & X87_FSW_ES);
+	return !c->amd || (fsw & X87_FSW_ES);
+}
+
+static bool pointers_are_restored(const struct core *c, u16 fsw)
+{
+	return pointers_are_saved(c, fsw) || feature_has(&c->features, FEAT_XSAVEERPTR);
 }
 
 static unsigned x87_top(u16 fsw)
@@ -125,7 +133,7 @@ void xsave_get_x87(const struct core *c, struct xsave_legacy *area, bool wide)
 	area->fop = 0;
 	area->fip = 0;
 	area->fdp = 0;
-	if (has_error_pointers(c, x87->fsw)) {
+	if (pointers_are_saved(c, x87->fsw)) {
 		area->fop = x87->fop;
 		area->fip = wide ? x87->fip : (u32)x87->fip | (u64)x87->fcs << 32;
 		area->fdp = wide ? x87->fdp : (u32)x87->fdp | (u64)x87->fds << 32;
@@ -135,11 +143,21 @@ void xsave_get_x87(const struct core *c, struct xsave_legacy *area, bool wide)
 		memcpy(area->st[n], x87->st[(x87_top(x87->fsw) + n) % X87_REGISTERS], ST_BYTES);
 }
 
-static void set_error_pointers(struct cpu_x87 *x87, const struct xsave_legacy *area, bool wide)
+/* 64-bit pointers are kept as wide as linear addresses are. */
+static u64 pointer_canonical(const struct core *c, u64 pointer)
 {
+	unsigned unused = 64 - c->linear_bits;
+
+	return (u64)((s64)(pointer << unused) >> unused);
+}
+
+static void set_error_pointers(struct core *c, const struct xsave_legacy *area, bool wide)
+{
+	struct cpu_x87 *x87 = &c->cpu.x87;
+
 	x87->fop = area->fop & BITS(10, 0);
-	x87->fip = wide ? area->fip : (u32)area->fip;
-	x87->fdp = wide ? area->fdp : (u32)area->fdp;
+	x87->fip = wide ? pointer_canonical(c, area->fip) : (u32)area->fip;
+	x87->fdp = wide ? pointer_canonical(c, area->fdp) : (u32)area->fdp;
 	x87->fcs = wide ? 0 : (u16)(area->fip >> 32);
 	x87->fds = wide ? 0 : (u16)(area->fdp >> 32);
 }
@@ -160,8 +178,8 @@ void xsave_set_x87(struct core *c, const struct xsave_legacy *area, bool wide)
 	x87->fcw = (area->fcw & (u16)X87_FCW_DEFINED) | (u16)X87_FCW_RESERVED_ONE;
 	x87->fsw = fsw_summarized(area->fsw, x87->fcw);
 	x87->empty = (u8)~area->ftw;
-	if (has_error_pointers(c, x87->fsw))
-		set_error_pointers(x87, area, wide);
+	if (pointers_are_restored(c, x87->fsw))
+		set_error_pointers(c, area, wide);
 	for (unsigned n = 0; n < X87_REGISTERS; n++)
 		memcpy(x87->st[(x87_top(x87->fsw) + n) % X87_REGISTERS], area->st[n], ST_BYTES);
 }

@@ -1,8 +1,8 @@
 /*
  * The FXSAVE and XSAVE areas: what lies where, as plain data.
  *
- * "FXSAVE and FXRSTOR Instructions", "XSAVE Area", "Standard Format" and "Compacted Format". The user state components are x87,
- * SSE, AVX and PKRU; there is no supervisor component. Nothing here touches guest memory.
+ * "FXSAVE and FXRSTOR Instructions", "XSAVE Area", "Standard Format" and "Compacted Format". The user state
+ * components are x87, SSE, AVX and PKRU; there is no supervisor component. Nothing here touches guest memory.
  */
 #ifndef CPU_XSAVE_H
 #define CPU_XSAVE_H
@@ -44,15 +44,21 @@ u32 xsave_component_offset(unsigned component);
 /* The offset of a component (2 and up) in an area of the compacted format that holds `components`. */
 u32 xsave_compacted_offset(unsigned component, u64 components);
 
-/* The size of an area that holds `components` (bits as in XCR0; others are ignored) in the compacted or standard format. */
+/*
+ * The size of an area that holds `components` (bits as in XCR0; others are ignored) in the compacted or standard
+ * format.
+ */
 u32 xsave_area_bytes(u64 components, bool compact);
 
-/* XINUSE: the components that are not in their initial configuration, of x87, SSE, AVX and PKRU. MXCSR does not count. */
+/*
+ * XINUSE: the components that are not in their initial configuration, of x87, SSE, AVX and PKRU. MXCSR does not
+ * count.
+ */
 u64 xsave_in_use(const struct core *c);
 
 /* ---- between the processor and the legacy region ---- */
 
-/* wide: the form with 64-bit FIP and FDP. */
+/* wide: the form with 64-bit FIP and FDP. cpu.x87 must be up to date (x87_spill). */
 void xsave_get_x87(const struct core *c, struct xsave_legacy *area, bool wide);
 void xsave_set_x87(struct core *c, const struct xsave_legacy *area, bool wide);
 void xsave_init_x87(struct core *c);

@@ -11,8 +11,8 @@
 #include "base/types.h"
 
 /*
- * bytes > 0, rounded up to whole pages; zeroed. Returns the address to execute at, and in *writable the one to write at;
- * NULL if the host has no such memory to give.
+ * bytes > 0, rounded up to whole pages; zeroed. Returns the address to execute at, and in *writable the one to
+ * write at; NULL if the host has no such memory to give.
  */
 MUST_USE void *host_code_allocate(size_t bytes, void **writable);
 
@@ -20,8 +20,9 @@ MUST_USE void *host_code_allocate(size_t bytes, void **writable);
 void host_code_free(void *code, void *writable, size_t bytes);
 
 /*
- * To be called after bytes that this thread may have executed before were overwritten, and before executing them again: the two
- * addresses differ, so the processor need not notice by itself ("Handling Self- and Cross-Modifying Code").
+ * To be called after bytes that this thread may have executed before were overwritten, and before executing them
+ * again: the two addresses differ, so the processor need not notice by itself ("Handling Self- and Cross-Modifying
+ * Code").
  */
 void host_code_synchronize(void);
 

@@ -80,8 +80,8 @@ static void make_page_tables(void)
 	for (u64 n = GUEST_RAM >> 21; n < (GUEST_RAM + GUEST_RAM_BYTES) >> 21; n++)
 		words(PAGE_DIRECTORY)[n] = n << 21 | PTE_LARGE | PTE_PRESENT_WRITABLE;
 	words(PAGE_DIRECTORY)[GUEST_DATA >> 21] = PAGE_TABLE | PTE_PRESENT_WRITABLE;
-	for (u64 n = 0; n < GUEST_DATA_BYTES / PAGE_SIZE; n++)
-		words(PAGE_TABLE)[(GUEST_DATA >> PAGE_SHIFT) % 512 + n] = (GUEST_DATA + PAGE_SIZE * n) | PTE_PRESENT_WRITABLE;
+	for (u64 page_address = GUEST_DATA; page_address < GUEST_DATA + GUEST_DATA_BYTES; page_address += PAGE_SIZE)
+		words(PAGE_TABLE)[(page_address >> PAGE_SHIFT) % 512] = page_address | PTE_PRESENT_WRITABLE;
 }
 
 static void make_tables(void)
@@ -102,12 +102,11 @@ static void make_processor(void)
 {
 	struct cpu *cpu = &guest->cpu;
 	u32 data = SEGMENT_P | SEGMENT_S | SEGMENT_TYPE_WRITABLE | SEGMENT_TYPE_ACCESSED | SEGMENT_DB | SEGMENT_G;
+	u32 code = (data & ~(u32)SEGMENT_DB) | SEGMENT_TYPE_CODE | SEGMENT_L; /* writable's bit means readable here */
 
 	for (unsigned n = 0; n <= SEG_GS; n++)
 		cpu->segment[n] = (struct cpu_segment){ .limit = ~0u, .attributes = data, .selector = 16 };
-	cpu->segment[SEG_CS] = (struct cpu_segment){ .limit = ~0u, .selector = CODE_SELECTOR,
-		.attributes = SEGMENT_P | SEGMENT_S | SEGMENT_TYPE_CODE | SEGMENT_TYPE_READABLE | SEGMENT_TYPE_ACCESSED |
-			      SEGMENT_L | SEGMENT_G };
+	cpu->segment[SEG_CS] = (struct cpu_segment){ .limit = ~0u, .selector = CODE_SELECTOR, .attributes = code };
 	cpu->segment[SEG_TR] = (struct cpu_segment){ .base = TSS, .limit = 0x67, .selector = 24,
 		.attributes = SEGMENT_P | DESCRIPTOR_TSS32_BUSY };
 	cpu->gdtr = (struct cpu_table){ GDT, 0xff };
@@ -123,7 +122,7 @@ static void make_processor(void)
 
 bool guest_start(void)
 {
-	static struct cpu_model model = { .name = "test", .physical_bits = 40, .linear_bits = 57 };
+	static struct cpu_model model = { .name = "test", .physical_bits = 40, .linear_bits = 48 };
 	struct feature_set all;
 	void *memory = mmap((void *)GUEST_RAM, GUEST_RAM_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -131,13 +130,17 @@ bool guest_start(void)
 	if (memory != (void *)GUEST_RAM)
 		return false;
 	/* The data's neighbours fault for the host too. */
-	mprotect((void *)(GUEST_DATA + GUEST_DATA_BYTES), GUEST_RAM + GUEST_RAM_BYTES - GUEST_DATA - GUEST_DATA_BYTES, PROT_NONE);
+	mprotect((void *)(GUEST_DATA + GUEST_DATA_BYTES), GUEST_RAM + GUEST_RAM_BYTES - GUEST_DATA - GUEST_DATA_BYTES,
+		 PROT_NONE);
 	mprotect((void *)(GUEST_DATA - PAGE_SIZE), PAGE_SIZE, PROT_NONE);
 	memset(&all, 0xff, sizeof(all));
 	model.vendor = __builtin_cpu_is("amd") ? VENDOR_AMD : VENDOR_INTEL;
 	make_page_tables();
 	make_tables();
-	guest = core_init(aligned_alloc(PAGE_SIZE, core_memory_bytes()), 0, &environment, NULL, &model, &all);
+	memory = mmap(NULL, core_memory_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	guest = core_init(memory, 0, &environment, NULL, &model, &all);
 	if (!guest)
 		return false;
 	make_processor();
@@ -195,7 +198,8 @@ static void fault_out(struct native_state *state)
 
 	state->fault = (int)(guest->cpu.rip - 1 - HANDLERS);
 	state->fault_address = guest->cpu.cr2;
-	if (state->fault == VECTOR_PF || state->fault == VECTOR_GP || state->fault == VECTOR_SS || state->fault == VECTOR_AC)
+	if (state->fault == VECTOR_PF || state->fault == VECTOR_GP || state->fault == VECTOR_SS ||
+	    state->fault == VECTOR_AC)
 		frame++;
 	state->rflags = (frame[2] & ~RFLAGS_STATUS & ~RFLAGS_RF) | (cpu_rflags(&guest->cpu) & RFLAGS_STATUS);
 	state->gpr[GPR_RSP] = frame[3];
@@ -221,11 +225,13 @@ void guest_run(struct native_state *state, const uint8_t *instruction, unsigned 
 		state->fault = -2; /* it did not end where it should */
 }
 
-double guest_time(struct native_state *state, const uint8_t *instruction, unsigned bytes, unsigned count, unsigned times)
+double guest_time(struct native_state *state, const uint8_t *instruction, unsigned bytes, unsigned count,
+		  unsigned times)
 {
 	static const u8 loop[] = { 0xff, 0xc9, 0x0f, 0x85 }; /* dec ecx; jnz */
 	u8 *at = (u8 *)GUEST_CODE;
 	struct timespec begin, end;
+	double nanoseconds;
 	int32_t back;
 
 	for (unsigned n = 0; n < count; n++, at += bytes)
@@ -244,5 +250,6 @@ double guest_time(struct native_state *state, const uint8_t *instruction, unsign
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	core_run(guest, ~0ull);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / ((double)count * times);
+	nanoseconds = (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
+	return nanoseconds / count / times;
 }

@@ -25,6 +25,7 @@ bool guest_start(void);
 void guest_run(struct native_state *state, const uint8_t *instruction, unsigned bytes);
 
 /* Runs a loop of `count` copies of the instruction, `times` times. Returns nanoseconds per instruction. */
-double guest_time(struct native_state *state, const uint8_t *instruction, unsigned bytes, unsigned count, unsigned times);
+double guest_time(struct native_state *state, const uint8_t *instruction, unsigned bytes, unsigned count,
+		  unsigned times);
 
 #endif

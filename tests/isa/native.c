@@ -67,8 +67,9 @@ static void assemble_prologue(void)
 	EMIT(0x0f, 0xae);                                                 /* stmxcsr */
 	emit_absolute(3, &work->host_mxcsr);
 	emit_gpr(0x89, 4, &work->host_rsp);
-	EMIT(0x48, 0x0f, 0xae);                                           /* fxrstor64 */
-	emit_absolute(1, &work->state.fx);
+	EMIT(0xb8, 3, 0, 0, 0, 0x31, 0xd2);                               /* mov eax, 3; xor edx, edx */
+	EMIT(0x48, 0x0f, 0xae);                                           /* xrstor64 */
+	emit_absolute(5, &work->state.fx);
 	for (unsigned n = 0; n < 16; n++)
 		emit_ymm(0x10, n, work->state.ymm[n]);
 	EMIT(0xff);                                                       /* push [rflags]; popf */
@@ -87,8 +88,9 @@ static void assemble_epilogue(void)
 	emit_gpr(0x8b, 4, &work->host_rsp);
 	EMIT(0x9c, 0x8f);                                                 /* pushf; pop [rflags] */
 	emit_absolute(0, &work->state.rflags);
-	EMIT(0x48, 0x0f, 0xae);                                           /* fxsave64 */
-	emit_absolute(0, &work->state.fx);
+	EMIT(0xb8, 3, 0, 0, 0, 0x31, 0xd2);                               /* mov eax, 3; xor edx, edx */
+	EMIT(0x48, 0x0f, 0xae);                                           /* xsave64 */
+	emit_absolute(4, &work->state.fx);
 	for (unsigned n = 0; n < 16; n++)
 		emit_ymm(0x11, n, work->state.ymm[n]);
 	EMIT(0xc5, 0xf8, 0x77, 0xdb, 0xe3, 0xfc);                         /* vzeroupper; fninit; cld */
@@ -154,6 +156,8 @@ void native_run(struct native_state *state, const uint8_t *instruction, unsigned
 	epilogue_address = (uint64_t)(start + bytes);
 	work->state = *state;
 	work->state.fault = -1;
+	memset(work->state.header, 0, sizeof(work->state.header));
+	work->state.header[0] = 3; /* x87 and SSE are there */
 	__asm__ volatile("" : : : "memory");
 	run();
 	__asm__ volatile("" : : : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");

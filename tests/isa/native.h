@@ -25,6 +25,7 @@ struct native_fx {
 
 struct native_state {
 	struct native_fx fx __attribute__((aligned(64)));
+	uint64_t header[8];  /* of the XSAVE area that fx begins; native_run() fills it in */
 	uint8_t ymm[16][32]; /* whole registers; fx.xmm is ignored */
 	uint64_t gpr[16];
 	uint64_t rflags;
