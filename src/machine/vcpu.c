@@ -163,20 +163,27 @@ static void thread_body(void *argument)
 	}
 }
 
+/* The earliest timer as a time of the host's; CLOCK_NEVER also for one that is further off than the host can say. */
+static u64 host_deadline(const struct clock *clock)
+{
+	u64 deadline = clock_deadline(clock);
+
+	return deadline < CLOCK_NEVER - clock->origin ? clock->origin + deadline : CLOCK_NEVER;
+}
+
 /* What the caller's thread does meanwhile: the host's I/O, and timers. */
 static void serve(struct machine *machine)
 {
 	struct board *board = &machine->board;
 
 	while (!machine_ending(machine)) {
-		u64 deadline;
+		u64 until;
 
 		bus_lock(&board->bus);
 		clock_expire(&board->clock);
-		deadline = clock_deadline(&board->clock);
+		until = host_deadline(&board->clock);
 		bus_unlock(&board->bus);
-		host_io_wait(machine->config.io, board->bus.lock,
-			     deadline == CLOCK_NEVER ? CLOCK_NEVER : board->clock.origin + deadline);
+		host_io_wait(machine->config.io, board->bus.lock, until);
 	}
 }
 
