@@ -119,20 +119,18 @@ struct fetch {
 	u8 *host;        /* NULL: a device's memory */
 	unsigned bytes;  /* readable from there in the page, within CS.limit */
 	bool limited;    /* CS.limit ends them, not the page */
+	bool global;     /* the same in every address space */
 };
 
-static bool fetch_translate(struct core *c, u64 linear, gpa_t *gpa, u8 **host)
+/* NULL: raised. */
+static const struct tlb_detail *fetch_translate(struct core *c, u64 linear)
 {
 	u32 error;
 	const struct tlb_detail *detail = tlb_lookup(c, linear, ACCESS_EXECUTE, c->code_mode, &error);
 
-	if (!detail) {
+	if (!detail)
 		(void)core_raise_page_fault(c, NULL, linear, error);
-		return false;
-	}
-	*gpa = detail->gpa + (linear & ~PAGE_MASK);
-	*host = detail->host ? detail->host + (linear & ~PAGE_MASK) : NULL;
-	return true;
+	return detail;
 }
 
 static u64 code_linear(const struct core *c, u64 rip)
@@ -151,6 +149,7 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 {
 	bool long_code = (c->block_mode & BLOCK_CODE_SIZE) == INSN_MODE_64;
 	u32 limit = c->cpu.segment[SEG_CS].limit;
+	const struct tlb_detail *detail;
 	struct load canonical;
 
 	f->linear = code_linear(c, c->cpu.rip);
@@ -162,8 +161,12 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 		(void)core_raise_gp(c, NULL, 0);
 		return false;
 	}
-	if (!fetch_translate(c, f->linear, &f->gpa, &f->host))
+	detail = fetch_translate(c, f->linear);
+	if (!detail)
 		return false;
+	f->gpa = detail->gpa + (f->linear & ~PAGE_MASK);
+	f->host = detail->host ? detail->host + (f->linear & ~PAGE_MASK) : NULL;
+	f->global = detail->global;
 	f->bytes = (unsigned)(PAGE_SIZE - (f->linear & ~PAGE_MASK));
 	f->limited = !long_code && limit - c->cpu.rip < f->bytes - 1;
 	if (f->limited)
@@ -176,20 +179,38 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 void block_jumps_clear(struct core *c)
 {
 	memset(c->blocks->jump, 0, sizeof(c->blocks->jump));
+	memset(c->blocks->jump_pages, 0, sizeof(c->blocks->jump_pages));
+}
+
+static unsigned jump_page_hash(gva_t address)
+{
+	u64 page = address >> PAGE_SHIFT;
+
+	return (unsigned)((page ^ page >> JUMP_PAGE_BITS) & ((1u << JUMP_PAGE_BITS) - 1));
+}
+
+static void jump_insert(struct core *c, const struct fetch *f, struct block *b)
+{
+	unsigned page = jump_page_hash(f->linear);
+
+	c->blocks->jump_pages[page / 64] |= BIT(page % 64);
+	*block_jump_slot(c, f->linear) =
+		(struct jump_entry){ f->linear, f->global ? c->jump_key_global : c->jump_key, b };
 }
 
 void block_jumps_clear_page(struct core *c, gva_t address)
 {
-	struct jump_entry *slot = block_jump_slot(c, address & PAGE_MASK);
-	struct jump_entry *bucket = &c->blocks->jump[(size_t)(slot - c->blocks->jump) & ~(size_t)63];
+	unsigned page = jump_page_hash(address);
 
-	memset(bucket, 0, 64 * sizeof(*bucket));
+	if (c->blocks->jump_pages[page / 64] >> (page % 64) & 1)
+		block_jumps_clear(c);
 }
 
 void block_key_changed(struct core *c)
 {
 	/* The top bit keeps an all-zero slot from matching. */
-	c->jump_key = BIT(63) | c->tlb_context | (u64)c->block_mode << 12 | (u64)c->code_mode << 24;
+	c->jump_key_global = BIT(63) | (u64)c->block_mode << 12 | (u64)c->code_mode << 24;
+	c->jump_key = c->jump_key_global | c->tlb_context;
 }
 
 static void blocks_drop(struct core *c)
@@ -275,7 +296,7 @@ static bool fetch_crossing(struct core *c, const struct fetch *f, struct block *
 {
 	u64 next = f->linear + f->bytes;
 	unsigned second = INSN_MAX_LENGTH - f->bytes;
-	u8 *host;
+	const struct tlb_detail *detail;
 	gpa_t gpa;
 
 	if ((c->block_mode & BLOCK_CODE_SIZE) != INSN_MODE_64) {
@@ -284,12 +305,13 @@ static bool fetch_crossing(struct core *c, const struct fetch *f, struct block *
 		next = (u32)next;
 		second = (unsigned)min_u64(second, room - f->bytes);
 	}
-	if (!fetch_translate(c, next, &gpa, &host))
+	detail = fetch_translate(c, next);
+	if (!detail)
 		return false;
-	b->gpa_next = gpa;
+	gpa = b->gpa_next = detail->gpa;
 	page_note_code(c, gpa, &b->page_generation_next, &b->generation_next);
-	if (host)
-		memcpy(bytes + f->bytes, host, second);
+	if (detail->host)
+		memcpy(bytes + f->bytes, detail->host, second);
 	else
 		for (unsigned i = 0; i < second; i++)
 			bytes[f->bytes + i] = (u8)c->environment->mmio_read(c->machine, c->processor, gpa + i, 1);
@@ -406,16 +428,13 @@ static struct block *block_build(struct core *c, const struct fetch *f)
 /* Is the second page of a crossing instruction still the one that was decoded? false with *faulted: its fetch faults. */
 static bool crossing_holds(struct core *c, const struct fetch *f, const struct block *b, bool *faulted)
 {
-	u8 *host;
-	gpa_t gpa;
+	const struct tlb_detail *detail;
 
 	if (!b->page_generation_next)
 		return true;
-	if (!fetch_translate(c, code_linear(c, c->cpu.rip + f->bytes), &gpa, &host)) {
-		*faulted = true;
-		return false;
-	}
-	return gpa == b->gpa_next &&
+	detail = fetch_translate(c, code_linear(c, c->cpu.rip + f->bytes));
+	*faulted = !detail;
+	return detail && detail->gpa == b->gpa_next &&
 	       atomic_load_explicit(b->page_generation_next, memory_order_relaxed) == b->generation_next;
 }
 
@@ -444,7 +463,6 @@ static struct block *find_slow(struct core *c, bool single)
 {
 	struct fetch f;
 	struct block *b;
-	struct jump_entry *jump;
 	bool faulted = false;
 
 	if (c->blocks->flush_wanted)
@@ -456,10 +474,8 @@ static struct block *find_slow(struct core *c, bool single)
 	b = hash_find(c, &f, &faulted);
 	if (!b && !faulted)
 		b = block_build(c, &f);
-	if (!b || b->page_generation_next || f.limited)
-		return b;
-	jump = block_jump_slot(c, f.linear);
-	*jump = (struct jump_entry){ f.linear, c->jump_key, b };
+	if (b && !b->page_generation_next && !f.limited)
+		jump_insert(c, &f, b);
 	return b;
 }
 
@@ -468,7 +484,8 @@ struct block *block_find(struct core *c, bool single)
 	u64 linear = code_linear(c, c->cpu.rip);
 	const struct jump_entry *jump = block_jump_slot(c, linear);
 
-	if (likely(!single && jump->rip == linear && jump->key == c->jump_key && block_is_current(jump->block))) {
+	if (likely(!single && jump->rip == linear && (jump->key == c->jump_key_global || jump->key == c->jump_key) &&
+		   block_is_current(jump->block))) {
 		bool in_limit = (c->block_mode & BLOCK_CODE_SIZE) == INSN_MODE_64 ||
 				c->cpu.rip + jump->block->bytes - 1 <= c->cpu.segment[SEG_CS].limit;
 

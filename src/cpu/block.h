@@ -12,8 +12,12 @@
 
 #define BLOCK_ARENA_BYTES (12u << 20)
 
+/* Which pages may have entries in the jump cache: a bit for each, shared by pages of the same hash. */
+#define JUMP_PAGE_BITS 12
+
 struct block_cache {
 	struct jump_entry jump[1u << JUMP_BITS];
+	u64 jump_pages[(1u << JUMP_PAGE_BITS) / 64];
 	struct block *hash[1u << BLOCK_HASH_BITS];
 	u8 *arena;
 	size_t used;
@@ -36,16 +40,13 @@ static inline bool block_is_current(const struct block *b)
 
 static inline struct jump_entry *block_jump_slot(const struct core *c, u64 linear)
 {
-	/* Sixty-four consecutive slots for each page, so that the entries of one page can be dropped together. */
-	u64 page = linear >> PAGE_SHIFT;
-	u64 bucket = (page ^ page >> 8) & ((1u << (JUMP_BITS - 6)) - 1);
-
-	return &c->blocks->jump[bucket << 6 | ((linear ^ linear >> 6) & 63)];
+	return &c->blocks->jump[(linear ^ linear >> JUMP_BITS) & ((1u << JUMP_BITS) - 1)];
 }
 
 void block_jumps_clear(struct core *c);
+/* Drops at least the entries of the page at address. */
 void block_jumps_clear_page(struct core *c, gva_t address);
-/* Recomputes core.jump_key from mode and address-space context. */
+/* Recomputes core.jump_key and jump_key_global from mode and address-space context. */
 void block_key_changed(struct core *c);
 
 #endif

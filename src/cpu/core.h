@@ -96,6 +96,7 @@ struct tlb_detail {
 	u8 *host;  /* NULL: not RAM */
 	u8 rights; /* RIGHT_*: walk.h */
 	u8 page_shift;
+	bool global;
 	bool rom;  /* writes are dropped */
 };
 
@@ -158,7 +159,7 @@ struct core_rmw {
 };
 
 struct jump_entry { u64 rip, key; struct block *block; };
-#define JUMP_BITS 13
+#define JUMP_BITS 14
 #define BLOCK_HASH_BITS 14
 
 struct core {
@@ -171,7 +172,8 @@ struct core {
 	struct block *block;    /* the running block */
 	_Atomic u32 attention;  /* raised by anyone who wants this processor to look up */
 	s64 budget;             /* instructions left before CORE_EXIT_BUDGET */
-	u64 jump_key;           /* what of mode and address space a jump-cache entry must match */
+	u64 jump_key;           /* what of mode and address space a jump-cache entry must match... */
+	u64 jump_key_global;    /* ...or this, for code in global pages */
 
 	u32 block_mode;         /* BLOCK_* of the current state */
 	enum tlb_mode data_mode, code_mode;

@@ -138,6 +138,7 @@ static const struct tlb_detail *tlb_fill(struct core *c, gva_t address, enum tlb
 		.host = ram.host,
 		.rights = t->rights,
 		.page_shift = t->page_shift,
+		.global = t->global,
 		.rom = ram.host && !ram.writable,
 	};
 	c->tlbs->large |= t->page_shift != PAGE_SHIFT;
@@ -145,12 +146,31 @@ static const struct tlb_detail *tlb_fill(struct core *c, gva_t address, enum tlb
 	return detail;
 }
 
+/* An entry of a global page that another address space filled serves this one as well. */
+static void entry_adopt(struct core *c, struct tlb_entry *entry, struct tlb_detail *detail, gva_t address)
+{
+	u64 old = detail->tag, tag = (address & PAGE_MASK) | c->tlb_context;
+	u64 write = old;
+
+	if (tag == old)
+		return;
+	detail->tag = tag;
+	if (entry->execute == old)
+		entry->execute = tag;
+	if (atomic_load_explicit(&entry->read, memory_order_relaxed) == old)
+		atomic_store_explicit(&entry->read, tag, memory_order_relaxed);
+	/* tlb_protect() of another processor may take the write path away at any moment. */
+	(void)atomic_compare_exchange_strong(&entry->write, &write, tag);
+}
+
 const struct tlb_detail *tlb_lookup(struct core *c, gva_t address, enum access access, enum tlb_mode mode, u32 *error)
 {
 	unsigned slot = address >> PAGE_SHIFT & (TLB_ENTRIES - 1);
-	const struct tlb_detail *detail = &c->tlbs->detail[mode][slot];
+	struct tlb_detail *detail = &c->tlbs->detail[mode][slot];
 	struct translation t;
 
+	if (detail->global && detail->tag != TLB_INVALID && !((detail->tag ^ address) & PAGE_MASK))
+		entry_adopt(c, &c->tlbs->entry[mode][slot], detail, address);
 	if (detail->tag == ((address & PAGE_MASK) | c->tlb_context) && detail->rights & BIT(access))
 		return detail;
 	if (!walk_translate(c, address, access, mode, &t)) {
