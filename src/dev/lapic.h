@@ -134,7 +134,10 @@ int lapic_acknowledge(struct lapic *l);
 u64 lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u64 cr8);
 
-/* IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC MSRs; false: #GP(0), nothing changed. */
+/*
+ * IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC MSRs; false: #GP(0), nothing changed. When the guest's TSC jumps,
+ * writing the deadline back as it reads aims it anew.
+ */
 MUST_USE bool lapic_msr_read(struct lapic *l, u32 msr, u64 *value);
 MUST_USE bool lapic_msr_write(struct lapic *l, u32 msr, u64 value);
 
@@ -143,9 +146,6 @@ u64 lapic_page(const struct lapic *l);
 /* offset within the page. */
 u64 lapic_mmio_read(struct lapic *l, u64 offset, unsigned size);
 void lapic_mmio_write(struct lapic *l, u64 offset, unsigned size, u64 value);
-
-/* The guest changed its TSC (or an offset of it): a TSC deadline comes sooner or later now. */
-void lapic_tsc_changed(struct lapic *l);
 
 /* LVT interrupts from the processor itself (LVT_THERMAL, LVT_PERFORMANCE). */
 void lapic_local_interrupt(struct lapic *l, enum lapic_lvt which);

@@ -128,9 +128,3 @@ void lapic_timer_set_tsc_deadline(struct lapic *l, u64 deadline)
 	left = deadline > tsc ? deadline - tsc : 0;
 	set_deadline(l, left < CLOCK_NEVER - now ? now + left : CLOCK_NEVER);
 }
-
-void lapic_tsc_changed(struct lapic *l)
-{
-	if (l->state.tsc_deadline)
-		lapic_timer_set_tsc_deadline(l, l->state.tsc_deadline);
-}

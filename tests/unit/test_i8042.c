@@ -131,6 +131,16 @@ TEST("with its interrupt disabled in the command byte the keyboard only fills th
 	CHECK_EQ(data(), 0xee);
 }
 
+TEST("with its interrupt disabled in the command byte the mouse only fills the buffer")
+{
+	setup();
+	write_mode(0x01);
+	to_mouse(0xf4);
+	CHECK_EQ(status() & (FULL | FROM_MOUSE), FULL | FROM_MOUSE);
+	CHECK(!mouse_irq.level && !keyboard_irq.level);
+	CHECK_EQ(data(), ACK);
+}
+
 TEST("the keyboard's identity is AB 83, which translation turns into AB 41")
 {
 	setup();
@@ -175,6 +185,55 @@ TEST("the scan set is 2 until changed, and 0 asks for it")
 	write(0);
 	data();
 	CHECK_EQ(data(), 1);
+}
+
+/* "Default Disable (F5h)", "Select Alternate Scan Codes (F0h)". */
+TEST("disabling the keyboard, and defaults, bring scan set 2 back; there is no scan set 4")
+{
+	static const u8 commands[] = { 0xf5, 0xf6, 0xff };
+
+	for (unsigned i = 0; i < 3; i++) {
+		setup();
+		write_mode(0x05);
+		write(0xf0);
+		data();
+		write(3);
+		data();
+		write(0xf0);
+		data();
+		write(4);
+		data();
+		CHECK_EQ(kbc.state.keyboard.scan_set, 3);
+		write(0xf4);
+		data();
+		CHECK_EQ(kbc.state.keyboard.scan_set, 3);
+		write(commands[i]);
+		CHECK_EQ(data(), ACK);
+		CHECK_EQ(kbc.state.keyboard.scan_set, 2);
+		CHECK_EQ(kbc.state.keyboard.enabled, i != 0);
+	}
+}
+
+TEST("disabling the mouse keeps its rate, defaults do not; it reports neither until enabled")
+{
+	setup();
+	CHECK(!kbc.state.mouse.enabled);
+	to_mouse(0xf3);
+	data();
+	to_mouse(40);
+	data();
+	to_mouse(0xf4);
+	data();
+	CHECK(kbc.state.mouse.enabled);
+	to_mouse(0xf5);
+	data();
+	CHECK(!kbc.state.mouse.enabled);
+	CHECK_EQ(kbc.state.mouse.rate, 40);
+	to_mouse(0xf6);
+	CHECK_EQ(data(), ACK);
+	CHECK_EQ(kbc.state.mouse.rate, 100);
+	to_mouse(0x10);
+	CHECK_EQ(data(), 0xfe);
 }
 
 TEST("resend repeats the last byte")

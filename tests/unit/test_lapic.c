@@ -191,6 +191,21 @@ TEST("a vector can wait once while it is in service, and further requests merge 
 	CHECK_EQ(lapic_acknowledge(&lapics[0]), LAPIC_NONE);
 }
 
+TEST("vectors that share a register do not disturb each other")
+{
+	setup();
+	msi(0, 0x41 | LEVEL | ASSERT_LEVEL);
+	msi(0, 0x51 | LEVEL | ASSERT_LEVEL);
+	CHECK(in(0, TMR, 0x41) && in(0, TMR, 0x51));
+	msi(0, 0x43);
+	CHECK(in(0, TMR, 0x41) && !in(0, TMR, 0x43));
+	CHECK_EQ(lapic_acknowledge(&lapics[0]), 0x51);
+	CHECK(in(0, IRR, 0x41));
+	msi(0, 0x61);
+	CHECK_EQ(lapic_acknowledge(&lapics[0]), 0x61);
+	CHECK(in(0, ISR, 0x51) && in(0, ISR, 0x61));
+}
+
 TEST("the machine is told when something becomes deliverable, not again while it still is")
 {
 	setup();
@@ -496,13 +511,13 @@ TEST("outside TSC-deadline mode the MSR reads 0 and ignores writes; changing mod
 	CHECK_EQ(read_deadline(), 0);
 }
 
-TEST("a changed TSC moves the deadline, a far one never comes")
+TEST("written back after the TSC has jumped, the deadline comes by the new TSC; a far one never comes")
 {
 	setup();
 	set(0, TIMER, 0x80 | DEADLINE);
 	CHECK(lapic_msr_write(&lapics[0], LAPIC_MSR_TSC_DEADLINE, 1000));
 	tsc_offset = 900;
-	lapic_tsc_changed(&lapics[0]);
+	CHECK(lapic_msr_write(&lapics[0], LAPIC_MSR_TSC_DEADLINE, read_deadline()));
 	board_advance(&clock, 100);
 	CHECK_EQ(lapic_acknowledge(&lapics[0]), 0x80);
 	CHECK(lapic_msr_write(&lapics[0], LAPIC_MSR_TSC_DEADLINE, ~0ull));
@@ -595,6 +610,21 @@ TEST("disabling the APIC forgets its registers")
 	CHECK(set_base(1, LAPIC_BASE_EN));
 	CHECK_EQ(get(1, TPR), 0);
 	CHECK_EQ(get(1, SVR), 0xff);
+}
+
+TEST("disabling turns the base MSR to what was written, not to its reset value; a rewrite of the same mode changes nothing")
+{
+	u64 base, value;
+
+	setup();
+	CHECK(lapic_msr_write(&lapics[1], LAPIC_MSR_BASE, 0xfec10000));
+	CHECK(lapic_msr_read(&lapics[1], LAPIC_MSR_BASE, &base));
+	CHECK_EQ(base, 0xfec10000);
+	setup_x2apic();
+	CHECK(set_msr(1, ICR, 2ull << 32 | 0x41));
+	CHECK(set_base(1, X2APIC_MODE));
+	CHECK(get_msr(1, ICR, &value));
+	CHECK_EQ(value, 2ull << 32 | 0x41);
 }
 
 /* "x2APIC Register Address Space": what may be read and written, and what else raises #GP. */

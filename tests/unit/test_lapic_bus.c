@@ -165,6 +165,29 @@ TEST("INIT resets the target's APIC and tells the machine; its level de-assert d
 	CHECK_EQ(told[0].inits, 0);
 }
 
+TEST("INIT leaves an APIC in x2APIC mode there")
+{
+	u64 value;
+
+	setup();
+	CHECK(set_base(1, X2APIC_MODE));
+	ipi(0, 1, INIT_MODE);
+	CHECK_EQ(told[1].inits, 1);
+	CHECK(get_msr(1, ID, &value));
+	CHECK_EQ(value, 1);
+}
+
+TEST("a logical destination beyond 8 bits misses APICs in xAPIC mode")
+{
+	setup();
+	set(1, LDR, 2u << 24);
+	CHECK(set_base(0, X2APIC_MODE));
+	CHECK(set_msr(0, ICR, 0x102ull << 32 | LOGICAL | 0x41));
+	CHECK_EQ(who(0x41), 0);
+	CHECK(set_msr(0, ICR, 0x002ull << 32 | LOGICAL | 0x41));
+	CHECK_EQ(who(0x41), 2);
+}
+
 TEST("a start-up IPI carries its vector to the machine, also while the target is software-disabled")
 {
 	setup();
@@ -201,6 +224,20 @@ TEST("an IPI with an illegal vector is not sent and is the sender's error")
 	set(1, ESR, 0);
 	CHECK_EQ(get(0, ESR), 0x20);
 	CHECK_EQ(get(1, ESR), 0);
+}
+
+TEST("lowest priority needs a legal vector too; 16 is one; NMI needs none")
+{
+	setup();
+	ipi(0, 1, LOWEST | 0x0f);
+	set(0, ESR, 0);
+	CHECK_EQ(get(0, ESR), 0x20);
+	ipi(0, 1, LOWEST | 0x10);
+	CHECK_EQ(who(0x10), 2);
+	ipi(0, 1, NMI_MODE);
+	CHECK_EQ(told[1].nmis, 1);
+	set(0, ESR, 0);
+	CHECK_EQ(get(0, ESR), 0);
 }
 
 TEST("an IPI is an edge whatever its trigger mode says")
@@ -249,7 +286,9 @@ TEST("resetting the bus resets every APIC")
 	setup();
 	set(3, TPR, 0x40);
 	msi(0, 0x41);
+	CHECK(set_base(2, X2APIC_MODE));
 	lapic_bus_reset(&bus);
+	CHECK_EQ(lapic_page(&lapics[2]), 0xfee00000);
 	CHECK_EQ(get(3, TPR), 0);
 	CHECK_EQ(lapic_pending(&lapics[0]), LAPIC_NONE);
 }

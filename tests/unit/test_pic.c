@@ -174,6 +174,33 @@ TEST("rotation: on EOI the IR served becomes the lowest; set priority names the 
 	CHECK_EQ(pic_acknowledge(&pic), 0x25);
 }
 
+TEST("without rotation an EOI leaves the priorities as they are; a specific rotation does not")
+{
+	static const u8 eois[] = { NON_SPECIFIC, SPECIFIC | 3, ROTATE_SPECIFIC | 3 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		setup();
+		line(3, true);
+		pic_acknowledge(&pic);
+		out(0, 0, eois[i]);
+		CHECK_EQ(isr(0), 0);
+		edge(3);
+		line(4, true);
+		CHECK_EQ(pic_acknowledge(&pic), i == 2 ? 0x24 : 0x23);
+	}
+}
+
+TEST("INTR drops in the acknowledge, so that what still waits is a new edge")
+{
+	setup_icw4(AEOI);
+	line(3, true);
+	line(4, true);
+	CHECK_EQ(intr.rises, 1);
+	pic_acknowledge(&pic);
+	CHECK(intr.level);
+	CHECK_EQ(intr.rises, 2);
+}
+
 TEST("automatic EOI leaves nothing in service, with rotation only when that is on")
 {
 	setup_icw4(AEOI);

@@ -202,6 +202,24 @@ TEST("mode 3: a new count takes over at the end of the half")
 	CHECK(!out2());
 }
 
+TEST("mode 3: a new count written in the low half begins with its high half")
+{
+	setup();
+	speaker(1);
+	program(2, 3, 100);
+	ticks(60);
+	out(2, 20);
+	out(2, 0);
+	ticks(39);
+	CHECK(!out2());
+	ticks(1);
+	CHECK(out2());
+	ticks(9);
+	CHECK(out2());
+	ticks(1);
+	CHECK(!out2());
+}
+
 TEST("modes 6 and 7 are modes 2 and 3")
 {
 	setup();

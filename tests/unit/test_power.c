@@ -106,6 +106,35 @@ TEST("event registers work by byte, word and doubleword")
 	CHECK_EQ(in(STATUS, 4), POWER_BUTTON << 16);
 }
 
+TEST("a write of one byte leaves the next alone, and one event's bit leaves the others")
+{
+	setup();
+	acpi_pm_press_power_button(&pm);
+	board_advance(&clock, 600 * CLOCK_NS_PER_SECOND);
+	CHECK_EQ(in(STATUS, 2), POWER_BUTTON | TIMER_BIT);
+	out(STATUS, 1, POWER_BUTTON | TIMER_BIT);
+	CHECK_EQ(in(STATUS, 2), POWER_BUTTON);
+	out(CONTROL, 2, SLEEP_TYPE(1) | SLEEP_ENABLE);
+	CHECK_EQ(in(STATUS, 2), POWER_BUTTON | WAKE);
+	acpi_pm_press_power_button(&pm);
+	CHECK_EQ(in(STATUS, 2), POWER_BUTTON | WAKE);
+	acpi_smi_command_ops.write(&pm, 0, 1, ACPI_SMI_ENABLE);
+	CHECK_EQ(in(CONTROL, 2), SLEEP_TYPE(1) | 1);
+}
+
+TEST("an enabled timer event that has not been cleared arms nothing")
+{
+	setup();
+	out(ENABLE, 2, TIMER_BIT);
+	CHECK(clock_deadline(&clock) != CLOCK_NEVER);
+	board_advance(&clock, 600 * CLOCK_NS_PER_SECOND);
+	CHECK_EQ(clock_deadline(&clock), CLOCK_NEVER);
+	out(STATUS, 2, TIMER_BIT);
+	CHECK(clock_deadline(&clock) != CLOCK_NEVER);
+	out(ENABLE, 2, 0);
+	CHECK_EQ(clock_deadline(&clock), CLOCK_NEVER);
+}
+
 /* "Sleeping States": SLP_EN with the type that \_S5 names. */
 TEST("SLP_EN with the S5 type powers off; the type alone does not; another type wakes at once")
 {

@@ -317,6 +317,18 @@ TEST("an alarm time that no clock shows never sounds and arms no timer")
 	CHECK(!(get(C) & AIE));
 }
 
+TEST("while SET is on no update and no alarm happens, but the periodic interrupt goes on")
+{
+	setup();
+	set(HOUR_ALARM, ANY);
+	set(MINUTE_ALARM, ANY);
+	set(SECOND_ALARM, ANY);
+	set(B, H24 | SET);
+	get(C);
+	seconds(3);
+	CHECK_EQ(get(C) & (PIE | AIE | UIE), PIE);
+}
+
 TEST("SET turns the update interrupt's enable off")
 {
 	setup();
@@ -340,7 +352,9 @@ TEST("reset turns interrupts off and keeps time, format and memory")
 	set(RTC_SHUTDOWN_STATUS, 0x0a);
 	set(B, BINARY | H24 | UIE);
 	seconds(1);
+	rtc_ops.write(&rtc, 0, 1, 0x80);
 	rtc_reset(&rtc);
+	CHECK(!rtc.state.nmi_masked);
 	CHECK(!irq.level);
 	CHECK_EQ(get(B), BINARY | H24);
 	CHECK_EQ(get(SECOND), 59);

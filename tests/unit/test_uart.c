@@ -187,6 +187,29 @@ TEST("the transmitter interrupt comes when enabled and after each write; reading
 	CHECK_EQ(in(IIR), TRANSMITTER);
 }
 
+TEST("enabling the transmitter interrupt again while it is enabled does not raise it again")
+{
+	setup();
+	out(IER, 2);
+	CHECK_EQ(in(IIR), TRANSMITTER);
+	out(IER, 3);
+	CHECK_EQ(in(IIR), NONE);
+	out(IER, 0);
+	out(IER, 2);
+	CHECK_EQ(in(IIR), TRANSMITTER);
+}
+
+TEST("clearing a full FIFO asks the host for more")
+{
+	setup_fifos();
+	type("0123456789abcdef");
+	stream.resumed = 0;
+	out(SCR, 0);
+	CHECK_EQ(stream.resumed, 0);
+	out(FCR, 3);
+	CHECK(stream.resumed);
+}
+
 TEST("the causes come in order: line, received, transmitter, modem")
 {
 	setup();
