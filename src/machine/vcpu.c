@@ -96,9 +96,9 @@ static void fall_asleep(struct vcpu *vcpu)
 }
 
 static const char *const exit_names[] = {
-	[ENGINE_EXIT_NONE] = "none", [ENGINE_EXIT_HALTED] = "halted", [ENGINE_EXIT_SHUTDOWN] = "shutdown",
-	[ENGINE_EXIT_KICKED] = "kicked", [ENGINE_EXIT_WAIT] = "wait", [ENGINE_EXIT_NAP] = "nap", [ENGINE_EXIT_DEBUG] = "debug",
-	[ENGINE_EXIT_FAILED] = "failed",
+	[ENGINE_EXIT_NONE] = "none",	 [ENGINE_EXIT_HALTED] = "halted", [ENGINE_EXIT_SHUTDOWN] = "shutdown",
+	[ENGINE_EXIT_KICKED] = "kicked", [ENGINE_EXIT_WAIT] = "wait",	  [ENGINE_EXIT_NAP] = "nap",
+	[ENGINE_EXIT_DEBUG] = "debug",	 [ENGINE_EXIT_FAILED] = "failed",
 };
 
 /*
@@ -144,7 +144,8 @@ static u64 run(struct vcpu *vcpu, u64 instructions)
 
 static void trace_wake(struct vcpu *vcpu)
 {
-	TRACE(vcpu->machine->config.trace, WAKE, vcpu->processor, trace_text(atomic_load(&vcpu->called) ? "called" : "timeout"));
+	TRACE(vcpu->machine->config.trace, WAKE, vcpu->processor,
+	      trace_text(atomic_load(&vcpu->called) ? "called" : "timeout"));
 }
 
 /* ---- host clock: a thread each ---- */
