@@ -178,8 +178,13 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 
 void block_jumps_clear(struct core *c)
 {
-	memset(c->blocks->jump, 0, sizeof(c->blocks->jump));
 	memset(c->blocks->jump_pages, 0, sizeof(c->blocks->jump_pages));
+	if (++c->blocks->epoch == JUMP_EPOCHS) {
+		c->blocks->epoch = 0;
+		core_flush_blocks(c);
+		memset(c->blocks->jump, 0, sizeof(c->blocks->jump));
+	}
+	block_key_changed(c);
 }
 
 static unsigned jump_page_hash(gva_t address)
@@ -209,7 +214,8 @@ void block_jumps_clear_page(struct core *c, gva_t address)
 void block_key_changed(struct core *c)
 {
 	/* The top bit keeps an all-zero slot from matching. */
-	c->jump_key_global = BIT(63) | (u64)c->block_mode << 12 | (u64)c->code_mode << 24;
+	c->jump_key_global =
+		BIT(63) | c->blocks->epoch << JUMP_EPOCH_SHIFT | (u64)c->block_mode << 12 | (u64)c->code_mode << 24;
 	c->jump_key = c->jump_key_global | c->tlb_context;
 }
 
@@ -389,6 +395,7 @@ static void block_finish(struct block *b)
 
 static void block_start(struct core *c, const struct fetch *f, struct block *b)
 {
+	memset(b->link, 0, sizeof(b->link));
 	b->gpa = f->gpa;
 	b->gpa_next = 0;
 	b->mode = c->block_mode;
@@ -486,11 +493,26 @@ struct block *block_find(struct core *c, bool single)
 
 	if (likely(!single && jump->rip == linear && (jump->key == c->jump_key_global || jump->key == c->jump_key) &&
 		   block_is_current(jump->block))) {
-		bool in_limit = (c->block_mode & BLOCK_CODE_SIZE) == INSN_MODE_64 ||
+		bool in_limit = c->block_mode & BLOCK_FLAT_CODE ||
 				c->cpu.rip + jump->block->bytes - 1 <= c->cpu.segment[SEG_CS].limit;
 
 		if (likely(in_limit))
 			return jump->block;
 	}
 	return find_slow(c, single);
+}
+
+struct block *block_find_linked(struct core *c, struct block *b)
+{
+	u64 linear = code_linear(c, c->cpu.rip), epoch = c->blocks->epoch;
+	struct block *to = block_find(c, false);
+	const struct jump_entry *jump = block_jump_slot(c, linear);
+
+	/* In a new epoch b itself may be gone. What stands in the jump cache may be linked: its key says when it ceases to hold. */
+	if (to && c->blocks->epoch == epoch && jump->block == to && jump->rip == linear && c->block_mode & BLOCK_FLAT_CODE &&
+	    (jump->key == c->jump_key || jump->key == c->jump_key_global)) {
+		b->link[1] = b->link[0];
+		b->link[0] = (struct block_link){ linear, jump->key, to };
+	}
+	return to;
 }

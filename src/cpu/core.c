@@ -156,7 +156,8 @@ void core_mode_changed(struct core *c)
 	bool align = user && cpu->cr0 & CR0_AM && cpu->rflags & RFLAGS_AC;
 
 	c->block_mode = code_size(cpu) | (cpu->segment[SEG_SS].attributes & SEGMENT_DB ? BLOCK_STACK32 : 0) |
-			(cpu_segments_are_real(cpu) ? BLOCK_REAL : 0);
+			(cpu_segments_are_real(cpu) ? BLOCK_REAL : 0) |
+			(cpu_in_64bit_mode(cpu) || cpu->segment[SEG_CS].limit == UINT32_MAX ? BLOCK_FLAT_CODE : 0);
 	c->data_mode = data_mode(cpu);
 	c->code_mode = user ? TLB_USER : TLB_SUPERVISOR;
 	c->watch = cpu->dr7 & DR7_ENABLE && debug_watches_data(cpu);

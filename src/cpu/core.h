@@ -58,9 +58,19 @@ _Static_assert(sizeof(struct op) == 64, "one op, one cache line");
 /* What of the processor's mode a block's decoding depends on. */
 #define BLOCK_CODE_SIZE BITS(1, 0) /* enum insn_mode */
 #define BLOCK_STACK32 BIT(2)       /* SS.B */
+#define BLOCK_FLAT_CODE BIT(4)     /* CS.limit is 4 GiB or does not count */
 #define BLOCK_REAL BIT(3)          /* real or virtual-8086: VEX is #UD, protected-only instructions are #UD */
 
+/* A block that ran after this one: valid while key is what the core's is. */
+struct block_link {
+	u64 linear, key;
+	struct block *to;
+};
+
+#define BLOCK_LINKS 2
+
 struct block {
+	struct block_link link[BLOCK_LINKS]; /* latest first */
 	gpa_t gpa;       /* of the first byte */
 	gpa_t gpa_next;  /* of the second page's start if the only instruction crosses a page, else 0 */
 	u32 mode;        /* BLOCK_* */

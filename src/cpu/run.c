@@ -74,7 +74,7 @@ static bool take_event(struct core *c)
 
 static bool needs_stepping(const struct core *c)
 {
-	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug ||
+	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug || c->watch ||
 	       (c->cpu.dr7 & DR7_ENABLE && debug_breaks_execution(&c->cpu));
 }
 
@@ -174,21 +174,25 @@ static void run_stepped(struct core *c)
 	step_finish(c, b, step);
 }
 
-static void run_block(struct core *c)
+/* Blocks one after another, until something other than the next block is due. */
+static void run_blocks(struct core *c)
 {
 	struct block *b = block_find(c, false);
-	enum step step;
 
-	if (unlikely(!b)) {
-		c->op = NULL;
-		step_finish(c, b, STEP_FAULT);
-		return;
+	while (likely(b)) {
+		enum step step = block_run(c, b);
+
+		if (unlikely(step != STEP_NEXT)) {
+			step_finish(c, b, step);
+			return;
+		}
+		retire(c, b->ops);
+		if (unlikely(c->budget <= 0 || atomic_load_explicit(&c->attention, memory_order_relaxed)))
+			return;
+		b = block_next(c, b);
 	}
-	c->debug_hits = 0;
-	step = block_run(c, b);
-	if (unlikely(c->debug_hits) && step != STEP_FAULT)
-		c->cpu.pending_debug |= c->debug_hits;
-	step_finish(c, b, step);
+	c->op = NULL;
+	step_finish(c, b, STEP_FAULT);
 }
 
 enum core_exit core_run(struct core *c, u64 instructions)
@@ -197,13 +201,10 @@ enum core_exit core_run(struct core *c, u64 instructions)
 	c->budget = (s64)min_u64(instructions, INT64_MAX / 2);
 	simd_enter(c);
 	while (boundary(c)) {
-		if (unlikely(c->slow)) {
+		if (unlikely(c->slow))
 			run_stepped(c);
-			continue;
-		}
-		do
-			run_block(c);
-		while (likely(c->block && c->budget > 0 && !atomic_load_explicit(&c->attention, memory_order_relaxed)));
+		else
+			run_blocks(c);
 	}
 	x87_spill(c);
 	simd_leave(c);
