@@ -90,12 +90,19 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 #define EXEC_DEFINE(name) static enum step exec_##name(struct core *c, const struct op *op)
 #define EXEC_DEFINE_CAREFUL(name) static NOINLINE enum step exec_##name##_careful(struct core *c, const struct op *op)
 
+/*
+ * Quick handlers load the next one's address first, so that a mispredicted jump to it is noticed early. (A careful one may
+ * write to the code that runs, and must load it last.)
+ */
+
 /* No memory operand: the body, then the next instruction. */
 #define EXEC_REGISTER(name, ...)                                                                                       \
 	EXEC_DEFINE(name)                                                                                              \
 	{                                                                                                              \
+		exec_fn *next = op[1].fn;                                                                              \
+                                                                                                                       \
 		__VA_ARGS__                                                                                            \
-		EXEC_NEXT(c, op);                                                                                      \
+		return next(c, op + 1);                                                                                \
 	}
 
 /* The body uses `m`, the memory operand's value. */
@@ -112,6 +119,7 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 	}                                                                                                              \
 	EXEC_DEFINE(name)                                                                                              \
 	{                                                                                                              \
+		exec_fn *next = op[1].fn;                                                                              \
 		void *operand;                                                                                         \
 		type m;                                                                                                \
                                                                                                                        \
@@ -119,7 +127,7 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 			return exec_##name##_careful(c, op);                                                           \
 		m = *(guest_##type *)operand;                                                                          \
 		__VA_ARGS__                                                                                            \
-		EXEC_NEXT(c, op);                                                                                      \
+		return next(c, op + 1);                                                                                \
 	}
 
 /* Stores an expression, which must have no effects, to the memory operand. */
@@ -132,12 +140,13 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 	}                                                                                                              \
 	EXEC_DEFINE(name)                                                                                              \
 	{                                                                                                              \
+		exec_fn *next = op[1].fn;                                                                              \
 		void *operand;                                                                                         \
                                                                                                                        \
 		if (unlikely(!op_hit_write(c, op, size, &operand)))                                                    \
 			return exec_##name##_careful(c, op);                                                           \
 		*(guest_##type *)operand = (type)(expression);                                                         \
-		EXEC_NEXT(c, op);                                                                                      \
+		return next(c, op + 1);                                                                                \
 	}
 
 /* The body modifies `*m`, the memory operand. */
@@ -155,6 +164,7 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 	}                                                                                                              \
 	EXEC_DEFINE(name)                                                                                              \
 	{                                                                                                              \
+		exec_fn *next = op[1].fn;                                                                              \
 		void *operand;                                                                                         \
 		guest_##type *m;                                                                                       \
                                                                                                                        \
@@ -162,7 +172,7 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 			return exec_##name##_careful(c, op);                                                           \
 		m = operand;                                                                                           \
 		__VA_ARGS__                                                                                            \
-		EXEC_NEXT(c, op);                                                                                      \
+		return next(c, op + 1);                                                                                \
 	}
 
 #endif
