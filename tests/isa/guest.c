@@ -27,6 +27,8 @@ enum {
 
 struct core *guest;
 
+static bool compatibility;
+
 static _Atomic u32 generation;
 static _Atomic u8 has_code;
 
@@ -147,6 +149,19 @@ bool guest_start(void)
 	return true;
 }
 
+void guest_set_compatibility(bool on)
+{
+	compatibility = on;
+}
+
+/* An exception's delivery has loaded the 64-bit code segment. */
+static void code_segment_in(void)
+{
+	u32 *attributes = &guest->cpu.segment[SEG_CS].attributes;
+
+	*attributes = (*attributes & ~(u32)(SEGMENT_L | SEGMENT_DB)) | (compatibility ? SEGMENT_DB : SEGMENT_L);
+}
+
 /* ---- registers in and out ---- */
 
 static unsigned top(const struct native_state *state)
@@ -213,6 +228,7 @@ void guest_run(struct native_state *state, const uint8_t *instruction, unsigned 
 	*(u8 *)(GUEST_CODE + bytes) = OPCODE_HLT;
 	atomic_fetch_add(&generation, 1); /* the code was written behind the core's back */
 	state_in(state);
+	code_segment_in();
 	cpu->rip = GUEST_CODE;
 	cpu->activity = CPU_ACTIVE;
 	core_mode_changed(guest);

@@ -21,6 +21,9 @@ extern struct core *guest;
 /* false: the host cannot run the test. */
 bool guest_start(void);
 
+/* From now on instructions run in compatibility mode, 32-bit code, or in 64-bit mode again. */
+void guest_set_compatibility(bool on);
+
 /* Runs the instruction on *state in place, as native_run() does. */
 void guest_run(struct native_state *state, const uint8_t *instruction, unsigned bytes);
 
