@@ -18,8 +18,8 @@ PREFIX ?= /usr/local
 
 include mk/build.mk
 include mk/guest.mk
--include mk/test.mk
--include mk/check.mk
+include mk/bench.mk
+include mk/test.mk
 
 .PHONY: all run static install clean fresh bench
 
