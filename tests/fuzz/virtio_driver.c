@@ -1,0 +1,2 @@
+/* The driver's side is the unit tests' own. */
+#include "../unit/virtio_driver.c"
