@@ -1,139 +1,19 @@
 /*
  * Making stubs.
  *
- * The operation is encoded anew with fixed host registers, one for each place in the encoding where an operand may
- * stand (ModRM.reg, VEX.vvvv, ModRM.rm, the immediate's top half). Each is loaded from the guest's register first,
- * so it does not matter which guest registers coincide. A memory operand becomes [rdx]. Inside a stub: rdi is the
- * core, rsi the op, rdx the memory operand (r8 where the instruction itself reads EDX); rax and rcx hold
- * general-register operands; xmm0 is what it is for the instruction. All of these belong to the callee in the
- * System V calling convention.
+ * The operation is encoded anew with fixed host registers (simd_encode.c), each of which is loaded from the guest's
+ * register first. Inside a stub: rdi is the core, rsi the op, rdx the memory operand (r8 where the instruction
+ * itself reads EDX); rax and rcx hold general-register operands, the vector registers from 1 the others; xmm0 is
+ * what it is for the instruction. All of these belong to the callee in the System V calling convention.
  */
 #include "cpu/simd_stub.h"
 
-#include "base/string.h"
 #include "cpu/simd.h"
+#include "cpu/simd_code.h"
 #include "cpu/simd_traits.h"
-
-/* Where in the encoding an operand stands. */
-enum slot { SLOT_REG, SLOT_VVVV, SLOT_RM, SLOT_IS4, SLOT_COUNT };
-
-/* The host registers of the slots. */
-enum host_register { HOST_RAX, HOST_RCX, HOST_RDX, HOST_RSI = 6, HOST_RDI, HOST_R8 };
-static const u8 slot_vector[SLOT_COUNT] = { 1, 2, 3, 4 };
-static const u8 slot_gpr[SLOT_COUNT] = { [SLOT_REG] = HOST_RAX, [SLOT_RM] = HOST_RCX };
-
-/* Host opcodes that stubs use beside the operation itself. */
-enum host_opcode {
-	HOST_ADD_IMM8 = 0x83, HOST_AND_IMM16 = 0x81, HOST_MOV_STORE = 0x89, HOST_MOV_LOAD = 0x8b, HOST_LEA = 0x8d,
-	HOST_LAHF = 0x9f, HOST_MOV_IMM32 = 0xb8, HOST_MOV_MEM_IMM8 = 0xc6, HOST_MOV_MEM_IMM16 = 0xc7,
-	HOST_TEST_MEM_IMM8 = 0xf6, HOST_JMP = 0xff, HOST_0F = 0x0f,
-	HOST_0F_MOVAPS_LOAD = 0x28, HOST_0F_MOVAPS_STORE = 0x29, HOST_0F_MOVQ_LOAD = 0x6f, HOST_0F_MOVQ_STORE = 0x7f,
-	HOST_0F_EMMS = 0x77, HOST_0F_VZEROUPPER = 0x77, HOST_0F_JNE = 0x85, HOST_0F_SETO = 0x90,
-	HOST_OPSIZE = 0x66, HOST_VEX2 = 0xc5, HOST_VEX3 = 0xc4,
-	HOST_REX = 0x40, HOST_REX_B = 0x41, HOST_REX_W = 0x48,
-};
-
-#define HOST_GROUP_JMP 4
-#define HOST_GROUP_AND 4
-
-#define VEX2_R_VVVV 0xf8 /* no register extension, vvvv unused (all stored inverted), pp none */
-#define VEX3_RXB 0xe0    /* no register extensions */
-#define VEX_B BIT(5)
-#define VEX_W BIT(7)
-#define VEX_L BIT(2)
-
-#define MODRM_REGISTER 3
-#define MODRM_DISP32 2
-
-/* The manual's numbers of opcodes that need to be known. */
-enum { OPCODE_GROUP_12 = 0x71, OPCODE_GROUP_14 = 0x73 };
 
 #define ST_EXPONENT 8 /* where in a physical x87 register's bytes sign and exponent stand */
 #define FSW_OFFSET (offsetof(struct core, cpu.x87.fsw))
-
-static const u8 mandatory_prefix[] = { [INSN_PP_66] = 0x66, [INSN_PP_F3] = 0xf3, [INSN_PP_F2] = 0xf2 };
-
-/* ---- which operand stands where ---- */
-
-static bool operand_is_immediate(const struct insn_operand *operand)
-{
-	return operand->kind == OPERAND_IMM || operand->kind == OPERAND_IMM2;
-}
-
-static unsigned operands_encoded(const struct insn *i)
-{
-	unsigned n = 0;
-
-	while (n < i->operands && !operand_is_immediate(&i->operand[n]))
-		n++;
-	return n;
-}
-
-/* The destination is ModRM.rm: opcodes that can also store to memory. */
-static bool is_store_form(const struct insn *i)
-{
-	static const struct { u8 map, opcode, prefixes; } store[] = { /* prefixes: bit n for enum insn_pp n */
-		{ INSN_MAP_0F, 0x11, 15 }, { INSN_MAP_0F, 0x29, 3 }, { INSN_MAP_0F, 0x7e, 3 },
-		{ INSN_MAP_0F, 0x7f, 7 }, { INSN_MAP_0F, 0xd6, 2 },
-		{ INSN_MAP_0F3A, 0x14, 2 }, { INSN_MAP_0F3A, 0x15, 2 }, { INSN_MAP_0F3A, 0x16, 2 },
-		{ INSN_MAP_0F3A, 0x17, 2 }, { INSN_MAP_0F3A, 0x19, 2 }, { INSN_MAP_0F3A, 0x1d, 2 },
-		{ INSN_MAP_0F3A, 0x39, 2 },
-	};
-
-	if (i->operand[0].kind == OPERAND_MEM)
-		return true;
-	for (unsigned n = 0; n < ARRAY_LENGTH(store); n++)
-		if (store[n].map == i->map && store[n].opcode == i->opcode)
-			return store[n].prefixes >> i->pp & 1;
-	return false;
-}
-
-/* Shifts by an immediate: ModRM.reg belongs to the opcode. */
-static bool is_shift_group(const struct insn *i)
-{
-	return i->map == INSN_MAP_0F && i->opcode >= OPCODE_GROUP_12 && i->opcode <= OPCODE_GROUP_14;
-}
-
-static enum slot operand_slot(const struct insn *i, unsigned n)
-{
-	static const u8 load[] = { SLOT_REG, SLOT_RM }, load3[] = { SLOT_REG, SLOT_VVVV, SLOT_RM, SLOT_IS4 };
-	static const u8 store[] = { SLOT_RM, SLOT_REG }, store3[] = { SLOT_RM, SLOT_VVVV, SLOT_REG };
-	static const u8 shift[] = { SLOT_VVVV, SLOT_RM };
-
-	switch (operands_encoded(i)) {
-	case 1:
-		return SLOT_RM;
-	case 2:
-		return is_shift_group(i) ? shift[n] : is_store_form(i) ? store[n] : load[n];
-	default:
-		return is_store_form(i) ? store3[n] : load3[n];
-	}
-}
-
-/* ---- bytes ---- */
-
-static void emit(struct simd_code *code, unsigned byte)
-{
-	code->byte[code->bytes++] = (u8)byte;
-}
-
-static void emit_bytes(struct simd_code *code, const void *bytes, unsigned count)
-{
-	memcpy(code->byte + code->bytes, bytes, count);
-	code->bytes += count;
-}
-
-static void emit_u32(struct simd_code *code, u64 value)
-{
-	u32 low = (u32)value;
-
-	emit_bytes(code, &low, sizeof(low));
-}
-
-static void emit_modrm(struct simd_code *code, unsigned mod, unsigned reg, unsigned rm)
-{
-	emit(code, mod << 6 | (reg & 7) << 3 | (rm & 7));
-}
 
 /* The ModRM byte and displacement for [rdi + offset]: a field of the core. */
 static void emit_core_operand(struct simd_code *code, unsigned reg, u64 offset)
@@ -183,17 +63,17 @@ static bool operand_is_wide(const struct insn_operand *operand)
 static void emit_load(struct simd_code *code, const struct insn *i, unsigned n)
 {
 	const struct insn_operand *operand = &i->operand[n];
-	enum slot slot = operand_slot(i, n);
+	u8 host = simd_operand_host(i, n);
 	u64 offset = operand_offset(operand);
 
 	if (operand->kind == OPERAND_XMM) {
-		emit_vector(code, i, HOST_0F_MOVAPS_LOAD, slot_vector[slot], offset, operand_is_wide(operand));
+		emit_vector(code, i, HOST_0F_MOVAPS_LOAD, host, offset, operand_is_wide(operand));
 	} else if (operand->kind == OPERAND_MMX) {
 		emit(code, HOST_0F);
 		emit(code, HOST_0F_MOVQ_LOAD);
-		emit_core_operand(code, slot_vector[slot], offset);
+		emit_core_operand(code, host, offset);
 	} else if (operand->kind == OPERAND_GPR) {
-		emit_gpr(code, HOST_MOV_LOAD, slot_gpr[slot], offset);
+		emit_gpr(code, HOST_MOV_LOAD, host, offset);
 	}
 }
 
@@ -201,122 +81,23 @@ static void emit_load(struct simd_code *code, const struct insn *i, unsigned n)
 static void emit_store(struct simd_code *code, const struct insn *i)
 {
 	const struct insn_operand *operand = &i->operand[0];
-	enum slot slot = operand_slot(i, 0);
+	u8 host = simd_operand_host(i, 0);
 	u64 offset = operand_offset(operand);
 
 	if (operand->kind == OPERAND_XMM) {
-		emit_vector(code, i, HOST_0F_MOVAPS_STORE, slot_vector[slot], offset, true);
+		emit_vector(code, i, HOST_0F_MOVAPS_STORE, host, offset, true);
 	} else if (operand->kind == OPERAND_MMX) {
 		emit(code, HOST_0F);
 		emit(code, HOST_0F_MOVQ_STORE);
-		emit_core_operand(code, slot_vector[slot], offset);
+		emit_core_operand(code, host, offset);
 		emit(code, HOST_OPSIZE);
 		emit(code, HOST_MOV_MEM_IMM16);
 		emit_core_operand(code, 0, offset + ST_EXPONENT);
 		emit(code, UINT8_MAX);
 		emit(code, UINT8_MAX);
 	} else if (operand->kind == OPERAND_GPR) {
-		emit_gpr(code, HOST_MOV_STORE, slot_gpr[slot], offset);
+		emit_gpr(code, HOST_MOV_STORE, host, offset);
 	}
-}
-
-/* ---- the operation ---- */
-
-/*
- * Non-temporal stores are made ordinary ones: between two of a guest's there is too much other work for write
- * combining to gain anything, and it would lose much.
- */
-static u8 host_opcode_for(const struct insn *i)
-{
-	switch (i->op) {
-	case INSN_MOVNTPS:
-	case INSN_VMOVNTPS:
-	case INSN_MOVNTPD:
-	case INSN_VMOVNTPD:
-		return HOST_0F_MOVAPS_STORE;
-	case INSN_MOVNTDQ:
-	case INSN_VMOVNTDQ:
-	case INSN_MOVNTQ:
-		return HOST_0F_MOVQ_STORE; /* MOVDQA's with its prefix */
-	case INSN_MOVNTSS:
-	case INSN_MOVNTSD:
-		return 0x11; /* MOVSS and MOVSD */
-	default:
-		return i->opcode;
-	}
-}
-
-/* REX.W or VEX.W for the host, which is always in 64-bit mode. */
-static bool needs_w(const struct insn *i)
-{
-	u16 traits = simd_traits((enum insn_op)i->op);
-	u8 width = 0;
-
-	if (traits & SIMD_TRAIT_GPR_WIDTH) {
-		for (unsigned n = 0; n < i->operands; n++)
-			if (i->operand[n].kind == OPERAND_GPR || (i->operand[n].kind == OPERAND_MEM && !width))
-				width = i->operand[n].size;
-		return width == sizeof(u64);
-	}
-	if (traits & SIMD_TRAIT_LENGTHS)
-		return (i->prefixes & INSN_REX_W) && i->mode == INSN_MODE_64;
-	return (i->prefixes & INSN_VEX) && (i->prefixes & INSN_REX_W);
-}
-
-static void emit_vex(struct simd_code *code, const struct insn *i, unsigned vvvv, bool base_r8)
-{
-	unsigned map = i->map - INSN_MAP_0F + 1u;
-
-	emit(code, HOST_VEX3);
-	emit(code, (VEX3_RXB | map) & ~(base_r8 ? (unsigned)VEX_B : 0));
-	emit(code, (needs_w(i) ? (unsigned)VEX_W : 0) | (~vvvv & 15) << 3 |
-		   (i->prefixes & INSN_VEX_L ? (unsigned)VEX_L : 0) | i->pp);
-}
-
-static void emit_legacy_prefixes(struct simd_code *code, const struct insn *i, bool base_r8)
-{
-	static const u8 second[] = { [INSN_MAP_0F38] = 0x38, [INSN_MAP_0F3A] = 0x3a };
-
-	if (i->pp != INSN_PP_NONE)
-		emit(code, mandatory_prefix[i->pp]);
-	if (needs_w(i) || base_r8)
-		emit(code, (needs_w(i) ? HOST_REX_W : HOST_REX) | (base_r8 ? HOST_REX_B : 0));
-	emit(code, HOST_0F);
-	if (i->map != INSN_MAP_0F)
-		emit(code, second[i->map]);
-}
-
-static void emit_operation(struct simd_code *code, const struct insn *i)
-{
-	bool base_r8 = simd_traits((enum insn_op)i->op) & SIMD_TRAIT_LENGTHS;
-	unsigned mod = MODRM_REGISTER, reg = i->modrm >> 3 & 7, vvvv = 0, rm = 0, is4 = 0;
-
-	for (unsigned n = 0; n < operands_encoded(i); n++) {
-		enum slot slot = operand_slot(i, n);
-		bool gpr = i->operand[n].kind == OPERAND_GPR;
-		unsigned host = gpr ? slot_gpr[slot] : slot_vector[slot];
-
-		switch (slot) {
-		case SLOT_REG: reg = host; break;
-		case SLOT_VVVV: vvvv = host; break;
-		case SLOT_IS4: is4 = host; break;
-		default: rm = host;
-		}
-		if (i->operand[n].kind == OPERAND_MEM) {
-			mod = 0;
-			rm = base_r8 ? HOST_R8 : HOST_RDX;
-		}
-	}
-	if (i->prefixes & INSN_VEX)
-		emit_vex(code, i, vvvv, base_r8 && mod == 0);
-	else
-		emit_legacy_prefixes(code, i, base_r8 && mod == 0);
-	emit(code, host_opcode_for(i));
-	emit_modrm(code, mod, reg, rm);
-	if (is4)
-		emit(code, is4 << 4);
-	for (unsigned n = operands_encoded(i); n < i->operands; n++)
-		emit(code, (u8)(i->operand[n].kind == OPERAND_IMM ? i->imm : i->imm2));
 }
 
 /* ---- around the operation ---- */
@@ -388,13 +169,13 @@ static void emit_body(struct simd_code *code, const struct insn *i)
 	bool overwrites = (i->prefixes & INSN_VEX) && !(traits & (SIMD_TRAIT_ACCUMULATES | SIMD_TRAIT_STATUS));
 	bool wide = false;
 
-	for (unsigned n = 0; n < operands_encoded(i); n++) {
+	for (unsigned n = 0; n < simd_operands_encoded(i); n++) {
 		wide |= operand_is_wide(&i->operand[n]);
 		if (n || !overwrites)
 			emit_load(code, i, n);
 	}
 	emit_implicit_sources(code, traits, i);
-	emit_operation(code, i);
+	simd_emit_operation(code, i);
 	emit_results(code, traits, i);
 	if (wide)
 		emit_vzeroupper(code);
