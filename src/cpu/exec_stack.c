@@ -161,14 +161,13 @@ static bool stack_probe_at(struct core *c, const struct op *op, u64 rsp, unsigne
 
 /* ---- PUSHA and POPA: from RAX down to RDI, and the reverse; POPA skips RSP ---- */
 
+/* If one of the eight faults, those before it are done and RSP has not moved: so do processors, and it starts again. */
+
 static enum step exec_pusha(struct core *c, const struct op *op)
 {
 	unsigned size = op->insn.opsize;
 	u64 rsp = RSP(c);
 
-	for (unsigned n = 1; n <= 8; n++)
-		if (!stack_probe_at(c, op, rsp - n * size, size))
-			return STEP_FAULT;
 	for (unsigned n = 1; n <= 8; n++)
 		if (!stack_store_at(c, op, rsp - n * size, size, c->cpu.gpr[n - 1]))
 			return STEP_FAULT;
@@ -180,16 +179,15 @@ static enum step exec_popa(struct core *c, const struct op *op)
 {
 	unsigned size = op->insn.opsize;
 	u64 rsp = RSP(c);
-	struct load value[8];
 
 	for (unsigned n = 0; n < 8; n++) {
-		value[n] = stack_load_at(c, op, rsp + n * size, size);
-		if (!value[n].ok)
+		struct load value = stack_load_at(c, op, rsp + n * size, size);
+
+		if (!value.ok)
 			return STEP_FAULT;
-	}
-	for (unsigned n = 0; n < 8; n++)
 		if (n != 7 - GPR_RSP)
-			gpr_write_sized(c, (u8)((7 - n) * 8), size, value[n].value);
+			gpr_write_sized(c, (u8)((7 - n) * 8), size, value.value);
+	}
 	rsp_set(c, rsp + 8 * size);
 	EXEC_NEXT(c, op);
 }

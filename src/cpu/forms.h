@@ -91,8 +91,8 @@ ALWAYS_INLINE bool op_hit_write(const struct core *c, const struct op *op, unsig
 #define EXEC_DEFINE_CAREFUL(name) static NOINLINE enum step exec_##name##_careful(struct core *c, const struct op *op)
 
 /*
- * Quick handlers load the next one's address first, so that a mispredicted jump to it is noticed early. (A careful one may
- * write to the code that runs, and must load it last.)
+ * Quick handlers load the next one's address first, so that a mispredicted jump to it is noticed early. (A careful one
+ * may write to the code that runs, and must load it last.)
  */
 
 /* No memory operand: the body, then the next instruction. */

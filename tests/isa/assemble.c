@@ -65,16 +65,6 @@ static bool chance(unsigned percent)
 
 /* ---- operands ---- */
 
-static unsigned pick_register(const struct instruction *i)
-{
-	unsigned n;
-
-	do
-		n = random_below(16);
-	while (!i->rules->any_register && (POINTER_REGISTERS | INDEX_REGISTERS) >> n & 1);
-	return n;
-}
-
 static unsigned pick_from(unsigned set)
 {
 	unsigned n;
@@ -85,15 +75,37 @@ static unsigned pick_from(unsigned set)
 	return n;
 }
 
+static unsigned all_registers(const struct instruction *i)
+{
+	return i->rules->compatibility ? 0xff : 0xffff;
+}
+
+static unsigned index_registers(const struct instruction *i)
+{
+	return i->rules->compatibility ? INDEX_REGISTERS_32 : INDEX_REGISTERS;
+}
+
+static unsigned pick_register(const struct instruction *i)
+{
+	unsigned set = all_registers(i);
+
+	if (i->rules->any_register)
+		return pick_from(set);
+	/* Without REX, AH, CH and DH have the numbers of ESP, EBP and ESI; BL and BH are parts of a pointer. */
+	if (i->rules->compatibility && i->size == 1)
+		return pick_from(set & ~(1u << 3 | 1u << 7));
+	return pick_from(set & ~(POINTER_REGISTERS | index_registers(i)));
+}
+
 static void pick_memory(struct instruction *i)
 {
 	unsigned form = random_below(10);
 
 	i->memory = true;
-	i->base = pick_from(POINTER_REGISTERS);
+	i->base = pick_from(POINTER_REGISTERS & all_registers(i));
 	i->has_base = form > 0;
 	i->has_index = form > 6;
-	i->index = pick_from(INDEX_REGISTERS);
+	i->index = pick_from(index_registers(i));
 	i->scale = random_below(4);
 	i->disp_bytes = form == 0 ? 4 : (unsigned[]){ 0, 1, 4 }[random_below(3)];
 	if (i->has_base && (i->base & 7) == GPR_RBP_NUMBER && !i->disp_bytes)
@@ -105,7 +117,7 @@ static void pick_memory(struct instruction *i)
 	if (!i->has_base)
 		i->disp += (s32)(GUEST_DATA + GUEST_DATA_BYTES / 2);
 	i->sib = i->has_index || !i->has_base || (i->base & 7) == GPR_RSP_NUMBER;
-	i->address32 = chance(4);
+	i->address32 = !i->rules->compatibility && chance(4);
 	i->segment = chance(2);
 }
 
@@ -114,7 +126,7 @@ static void note_register(struct instruction *i, unsigned reg)
 {
 	bool pointer = reg == 7 && !i->rules->any_register;
 
-	if (i->size == 1 && reg >= 4 && reg < 8 && (pointer || chance(50)))
+	if (i->size == 1 && reg >= 4 && reg < 8 && !i->rules->compatibility && (pointer || chance(50)))
 		i->byte_rex = true;
 }
 
@@ -163,8 +175,8 @@ static void parse_size(struct instruction *i, char size)
 	case 'w': i->size = 2; break;
 	case 'd': i->size = 4; break;
 	case 'q': i->size = 8; break;
-	case 'v': i->size = v[random_below(3)]; break;
-	case 'y': i->size = v[1 + random_below(2)]; break;
+	case 'v': i->size = v[random_below(i->rules->compatibility ? 2 : 3)]; break;
+	case 'y': i->size = v[1 + random_below(i->rules->compatibility ? 1 : 2)]; break;
 	}
 	i->wide = i->size == 8;
 }
@@ -202,10 +214,10 @@ static void parse_immediate(struct instruction *i, char kind)
 	add_tail(i, pick_immediate(), bytes);
 }
 
-/* A displacement over a LEA that makes the jump visible: lea rax, [rax + 1]. */
+/* A displacement over a LEA that makes the jump visible: nop; lea eax, [rax + 1]. */
 static void parse_branch(struct instruction *i, char kind)
 {
-	static const u8 lea[] = { 0x48, 0x8d, 0x40, 0x01 };
+	static const u8 lea[] = { 0x90, 0x8d, 0x40, 0x01 };
 
 	add_tail(i, sizeof(lea), kind == 'b' ? 1 : 4);
 	memcpy(i->tail + i->tails, lea, sizeof(lea));

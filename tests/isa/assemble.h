@@ -24,12 +24,14 @@
 #define ASSEMBLE_MAX 80
 
 struct assemble_rules {
-	bool any_register; /* pointers may be operands, too */
+	bool any_register;  /* pointers may be operands, too */
+	bool compatibility; /* 32-bit code: eight registers, no REX, no operands of 8 bytes */
 };
 
-/* Pointers into the data; the registers with small numbers, which serve as indexes, are R9 and R14. */
+/* Registers that point into the data, and those with small numbers, which serve as indexes: in 32-bit code ESI only. */
 #define POINTER_REGISTERS (1u << 3 | 1u << 4 | 1u << 5 | 1u << 8 | 1u << 12 | 1u << 13)
 #define INDEX_REGISTERS (1u << 9 | 1u << 14)
+#define INDEX_REGISTERS_32 (1u << 6)
 
 /* Random numbers, the same on every machine. */
 void random_seed(u64 seed);

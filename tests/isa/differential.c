@@ -6,7 +6,7 @@
  * Each case is a sequence of instructions, made at random from the rows of *.def, with random registers, flags and
  * memory. It runs on the host's CPU (native.h) and on the interpreter (guest.h); registers, flags, memory and the
  * exception, if there was one, must be the same. A case depends on the seed and its number only; a failing one is cut
- * down to the instruction that makes the difference.
+ * down to the instruction that makes the difference. Some cases are 32-bit code in compatibility mode.
  */
 #include <cpuid.h>
 #include <stdio.h>
@@ -29,6 +29,8 @@
 #define MATCHING 16u /* often rDX:rAX equals what is in memory */
 #define COUNTER 32u /* RCX is often 0, 1 or 2 */
 #define STACK 64u   /* RSP is well inside the data */
+#define LONG 128u   /* 64-bit mode only */
+#define COMPATIBILITY 256u /* 32-bit code only */
 
 struct row {
 	const char *encoding;
@@ -45,6 +47,7 @@ static const struct row rows[] = {
 
 static const struct row *usable[ARRAY_LENGTH(rows)];
 static unsigned usable_count;
+static bool compatibility_works;
 
 struct sequence {
 	u8 bytes[MAX_BYTES];
@@ -52,6 +55,7 @@ struct sequence {
 	unsigned end[MAX_LENGTH];
 	u64 undefined[MAX_LENGTH]; /* flags of each, which only a fault can leave to be seen */
 	unsigned attributes;
+	bool compatibility;
 };
 
 static struct {
@@ -79,8 +83,20 @@ static bool host_has(enum feature wanted)
 	return r[features[wanted].reg] >> features[wanted].bit & 1;
 }
 
+/* Some kernels have no segment for 32-bit code. */
+static bool host_runs_compatibility_code(void)
+{
+	struct native_state state = { .compatibility = true, .rflags = RFLAGS_FIXED };
+
+	state.fx.fcw = 0x37f;
+	state.fx.mxcsr = 0x1f80;
+	native_run(&state, (const u8[]){ 0x40 }, 1); /* inc eax, or a REX prefix */
+	return state.fault < 0 && state.gpr[GPR_RAX] == 1;
+}
+
 static void find_usable_rows(void)
 {
+	compatibility_works = host_runs_compatibility_code();
 	for (unsigned n = 0; n < ARRAY_LENGTH(rows); n++)
 		if (host_has(rows[n].feature))
 			usable[usable_count++] = &rows[n];
@@ -99,24 +115,29 @@ static unsigned clear_flags(u8 *at, u64 flags)
 	return 9;
 }
 
-static const struct row *pick_row(bool alone)
+static const struct row *pick_row(bool alone, bool compatibility)
 {
+	unsigned unwanted = (alone ? 0 : ALONE) | (compatibility ? LONG : COMPATIBILITY);
 	const struct row *row;
 
 	do
 		row = usable[random_below(usable_count)];
-	while (!alone && row->attributes & ALONE);
+	while (row->attributes & unwanted);
 	return row;
 }
 
 static void make_sequence(struct sequence *s)
 {
 	unsigned length = random_below(2) ? 1 : 2 + random_below(MAX_LENGTH - 1), at = 0;
-	struct assemble_rules rules = { .any_register = length == 1 && random_below(4) == 0 };
+	struct assemble_rules rules = {
+		.any_register = length == 1 && random_below(4) == 0,
+		.compatibility = compatibility_works && random_below(3) == 0,
+	};
 
 	memset(s, 0, sizeof(*s));
+	s->compatibility = rules.compatibility;
 	for (unsigned n = 0; n < length; n++) {
-		const struct row *row = pick_row(length == 1);
+		const struct row *row = pick_row(length == 1, s->compatibility);
 
 		if (row->attributes & SMALL)
 			rules.any_register = false;
@@ -156,15 +177,22 @@ static u64 random_pointer(void)
 	}
 }
 
+static void keep_low_halves(struct native_state *state)
+{
+	for (unsigned n = 0; n < 16; n++)
+		state->gpr[n] = n < 8 ? (u32)state->gpr[n] : 0;
+}
+
 static void random_registers(struct native_state *state, unsigned attributes)
 {
 	u64 *gpr = state->gpr;
+	unsigned index_registers = state->compatibility ? INDEX_REGISTERS_32 : INDEX_REGISTERS;
 
 	for (unsigned n = 0; n < 16; n++) {
 		gpr[n] = attributes & SMALL ? random_below(4000) - 2000ull : random_value();
 		if (POINTER_REGISTERS >> n & 1)
 			gpr[n] = random_pointer();
-		if (INDEX_REGISTERS >> n & 1)
+		if (index_registers >> n & 1)
 			gpr[n] = random_below(64) - 32ull;
 	}
 	if (attributes & STRING) {
@@ -178,6 +206,8 @@ static void random_registers(struct native_state *state, unsigned attributes)
 		gpr[GPR_RSP] = GUEST_DATA + GUEST_DATA_BYTES / 2;
 	if (attributes & COUNTER && random_below(2))
 		gpr[GPR_RCX] = random_below(3);
+	if (state->compatibility)
+		keep_low_halves(state);
 }
 
 /* Memory: random, or of one byte repeated, which the accumulator may then match. */
@@ -190,7 +220,7 @@ static void random_memory(struct native_state *state, unsigned attributes)
 		data[n] = uniform ? value : random_u64();
 	if (!uniform)
 		return;
-	state->gpr[GPR_RAX] = state->gpr[GPR_RDX] = value;
+	state->gpr[GPR_RAX] = state->gpr[GPR_RDX] = state->compatibility ? (u32)value : value;
 	data[random_below(GUEST_DATA_BYTES / 8)] ^= random_u64();
 }
 
@@ -213,6 +243,7 @@ static void random_vectors(struct native_state *state)
 static void make_state(struct native_state *state, const struct sequence *s)
 {
 	memset(state, 0, sizeof(*state));
+	state->compatibility = s->compatibility;
 	random_registers(state, s->attributes);
 	random_vectors(state);
 	random_memory(state, s->attributes);
@@ -278,12 +309,17 @@ static bool run(struct trial *t, const struct sequence *s, unsigned length)
 
 	memcpy((void *)GUEST_DATA, t->data, GUEST_DATA_BYTES);
 	t->guest.state = t->before;
+	guest_set_compatibility(s->compatibility);
 	guest_run(&t->guest.state, s->bytes, bytes);
 	memcpy(t->guest.data, (void *)GUEST_DATA, GUEST_DATA_BYTES);
 	memcpy((void *)GUEST_DATA, t->data, GUEST_DATA_BYTES);
 	t->native.state = t->before;
 	native_run(&t->native.state, s->bytes, bytes);
 	memcpy(t->native.data, (void *)GUEST_DATA, GUEST_DATA_BYTES);
+	if (s->compatibility) {
+		keep_low_halves(&t->guest.state);
+		keep_low_halves(&t->native.state);
+	}
 	return same_outcome(t, flags_mask(s, length, t->native.state.fault), s->attributes);
 }
 
@@ -294,7 +330,8 @@ static void print_code(const struct sequence *s, unsigned bytes)
 	for (unsigned at = 0; at < bytes;) {
 		struct insn i;
 		char text[128] = "?";
-		enum insn_status status = insn_decode(s->bytes + at, bytes - at, INSN_MODE_64, false, &i);
+		enum insn_mode mode = s->compatibility ? INSN_MODE_32 : INSN_MODE_64;
+		enum insn_status status = insn_decode(s->bytes + at, bytes - at, mode, false, &i);
 		unsigned length = status == INSN_OK ? i.length : 1;
 
 		if (status == INSN_OK)

@@ -17,7 +17,16 @@ struct workspace {
 	struct native_state state;
 	uint64_t host_rsp;
 	uint32_t host_mxcsr;
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} compatibility_code;
 };
+
+/* Linux's selectors for programs. */
+#define SELECTOR_CODE32 0x23
+#define SELECTOR_CODE64 0x33
+#define SELECTOR_DATA 0x2b
 
 static struct workspace *const work = (struct workspace *)STATE_ADDRESS;
 static uint8_t *const code = (uint8_t *)CODE_ADDRESS;
@@ -115,6 +124,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	work->state.fault = (int)uc->uc_mcontext.gregs[REG_TRAPNO];
 	work->state.fault_address = (uint64_t)uc->uc_mcontext.gregs[REG_CR2];
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)epilogue_address;
+	uc->uc_mcontext.gregs[REG_CSGSFS] = (uc->uc_mcontext.gregs[REG_CSGSFS] & ~0xffffll) | SELECTOR_CODE64;
 }
 
 static void catch_faults(void)
@@ -143,17 +153,39 @@ bool native_start(void)
 	assemble_prologue();
 	assemble_epilogue();
 	catch_faults();
+	/* 64-bit code does not need them. */
+	__asm__ volatile("movw %w0, %%ds\n\tmovw %w0, %%es" : : "r"(SELECTOR_DATA));
 	return true;
+}
+
+/* Places the instruction behind the prologue, with far jumps around it if it is 32-bit code, and the epilogue. */
+static void place_code(const uint8_t *instruction, unsigned bytes, bool compatibility)
+{
+	uint32_t offset;
+
+	at = code + prologue_bytes;
+	if (compatibility) {
+		EMIT(0xff); /* jmp far [compatibility_code] */
+		emit_absolute(5, &work->compatibility_code);
+		work->compatibility_code.offset = (uint32_t)(uintptr_t)at;
+		work->compatibility_code.selector = SELECTOR_CODE32;
+	}
+	emit(instruction, bytes);
+	if (compatibility) {
+		EMIT(0xea); /* jmp far to what follows */
+		offset = (uint32_t)(uintptr_t)at + 6;
+		emit((const uint8_t *)&offset, sizeof(offset));
+		EMIT(SELECTOR_CODE64, 0);
+	}
+	epilogue_address = (uint64_t)at;
+	emit(epilogue, epilogue_bytes);
 }
 
 void native_run(struct native_state *state, const uint8_t *instruction, unsigned bytes)
 {
-	uint8_t *start = code + prologue_bytes;
 	void (*run)(void) = (void (*)(void))code;
 
-	memcpy(start, instruction, bytes);
-	memcpy(start + bytes, epilogue, epilogue_bytes);
-	epilogue_address = (uint64_t)(start + bytes);
+	place_code(instruction, bytes, state->compatibility);
 	work->state = *state;
 	work->state.fault = -1;
 	memset(work->state.header, 0, sizeof(work->state.header));

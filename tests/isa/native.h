@@ -29,6 +29,7 @@ struct native_state {
 	uint8_t ymm[16][32]; /* whole registers; fx.xmm is ignored */
 	uint64_t gpr[16];
 	uint64_t rflags;
+	bool compatibility;  /* in: the instruction is 32-bit code in a flat segment; of registers the low halves count */
 	int fault;           /* out: exception vector, -1: none */
 	uint64_t fault_address;
 };
