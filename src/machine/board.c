@@ -282,3 +282,12 @@ bool board_busy(struct board *board)
 	bus_unlock(&board->bus);
 	return busy;
 }
+
+bool board_serve_disks(struct board *board)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < MACHINE_MAX_DISKS && board->blk[i]; i++)
+		any |= host_disk_poll(board->blk[i]->disk);
+	return any;
+}

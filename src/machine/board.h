@@ -74,5 +74,10 @@ void board_finish(struct board *board);
 void board_reset(struct board *board);
 /* Whether the host still works on a device's requests. */
 bool board_busy(struct board *board);
+/*
+ * Disks of a machine that repeats exactly work only here, so that their requests end at the same instruction in every
+ * run. Without the bus lock. false: there was nothing to do.
+ */
+bool board_serve_disks(struct board *board);
 
 #endif

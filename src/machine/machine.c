@@ -240,8 +240,11 @@ struct machine *machine_create(const struct machine_config *config, struct host_
 /* Waits until the host has finished what devices asked of it: it works on guest memory. */
 static void settle(struct machine *machine)
 {
-	while (board_busy(&machine->board))
+	while (board_busy(&machine->board)) {
+		if (board_serve_disks(&machine->board))
+			continue;
 		host_io_wait(machine->config.io, machine->board.bus.lock, host_time_ns() + SETTLE_POLL_NS);
+	}
 }
 
 void machine_destroy(struct machine *machine)

@@ -276,6 +276,7 @@ void vcpus_run_in_turn(struct machine *machine)
 			if (machine->vcpus[i].asleep)
 				trace_wake(&machine->vcpus[i]);
 			take_turn(&machine->vcpus[i]);
+			board_serve_disks(&machine->board);
 		}
 		if (idle)
 			skip_idle_time(machine);

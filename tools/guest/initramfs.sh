@@ -8,7 +8,7 @@ guest=$1
 output=$2
 shift 2
 here=$(dirname "$0")
-modules="virtio_pci virtio_blk virtio_net virtio_console virtio_rng ext4 af_packet"
+modules="virtio_pci virtio_blk virtio_net virtio_console virtio-rng ext4 af_packet"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
