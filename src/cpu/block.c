@@ -508,8 +508,11 @@ struct block *block_find_linked(struct core *c, struct block *b)
 	struct block *to = block_find(c, false);
 	const struct jump_entry *jump = block_jump_slot(c, linear);
 
-	/* In a new epoch b itself may be gone. What stands in the jump cache may be linked: its key says when it ceases to hold. */
-	if (to && c->blocks->epoch == epoch && jump->block == to && jump->rip == linear && c->block_mode & BLOCK_FLAT_CODE &&
+	/*
+	 * In a new epoch b itself may be gone. What stands in the jump cache may be linked: its key says when it ceases to
+	 * hold.
+	 */
+	if (to && c->blocks->epoch == epoch && c->block_mode & BLOCK_FLAT_CODE && jump->block == to && jump->rip == linear &&
 	    (jump->key == c->jump_key || jump->key == c->jump_key_global)) {
 		b->link[1] = b->link[0];
 		b->link[0] = (struct block_link){ linear, jump->key, to };

@@ -217,7 +217,8 @@ struct core {
 
 /*
  * Sets a core up in the power-on state (see core_reset); NULL: the host gives no executable memory. memory:
- * core_memory_bytes() zeroed bytes, page-aligned, owned by the caller and given back after core_finish(). model: what CPUID says, from x86/model.h; features is the effective set.
+ * core_memory_bytes() zeroed bytes, page-aligned, owned by the caller and given back after core_finish(). model: what
+ * CPUID says, from x86/model.h; features is the effective set.
  */
 size_t core_memory_bytes(void);
 struct core *core_init(void *memory, unsigned processor, const struct core_environment *environment, void *machine,

@@ -45,7 +45,8 @@ static bool soft_vcpu_create(struct engine_vcpu *vcpu, unsigned processor, const
 	vcpu->core = core_init(vcpu->memory, processor, config->environment, config->machine, config->model,
 			       &config->features);
 	if (!vcpu->core) {
-		host_error_set(error, "no executable memory for the software processor; check the limits on this process's mappings");
+		host_error_set(error, "no executable memory for the software processor; "
+			       "check the limits on this process's mappings");
 		return false;
 	}
 	vcpu->core->processors = (u16)config->processors;
