@@ -124,7 +124,7 @@ static u32 mxcsr_for_host(u32 guest)
 
 u32 simd_mxcsr_mask(const struct core *c)
 {
-	return 0xffff | (feature_has(&c->features, FEAT_MISALIGNSSE) ? (u32)MXCSR_MISALIGNED_MASK : 0);
+	return (u32)MXCSR_DEFINED | (feature_has(&c->features, FEAT_MISALIGNSSE) ? (u32)MXCSR_MISALIGNED_MASK : 0);
 }
 
 u32 simd_mxcsr_read(struct core *c)

@@ -13,6 +13,7 @@
 
 #include "cpu/core.h"
 
+#define MXCSR_DEFINED BITS(15, 0) /* on every processor with SSE2 */
 #define MXCSR_FLAGS BITS(5, 0)
 #define MXCSR_FLAGS_PRE_COMPUTATION BITS(2, 0) /* invalid, denormal, divide by zero */
 #define MXCSR_UNDERFLOW BIT(4)
