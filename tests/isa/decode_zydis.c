@@ -5,7 +5,9 @@
  *
  * Zydis is a second reading of the same manuals. For each byte string both must agree whether it is an
  * instruction, and then on its length, operation, prefixes, sizes and operands. Where they differ for a reason, the
- * reason stands in decode_zydis_known.h, with a count printed for each; everything else fails.
+ * reason stands in decode_zydis_known.h, with a count printed for each; everything else fails. A test is one source of
+ * instructions: the random strings, each file, and that every operation was reached. Without files: a shell, the C library
+ * and this program.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -451,9 +453,35 @@ static unsigned count_unreached(void)
 	return unreached;
 }
 
+static int tests_passed, tests_failed;
+
+/* Ends one test: did anything fail since the last? */
+static void test_end(void)
+{
+	static u64 failed_before;
+
+	if (total.failed == failed_before)
+		tests_passed++;
+	else
+		tests_failed++;
+	failed_before = total.failed;
+}
+
+static bool compare_file(const char *path)
+{
+	u64 before = total.compared;
+
+	if (!compare_elf(path))
+		return false;
+	printf("%s: %llu compared\n", path, (unsigned long long)(total.compared - before));
+	test_end();
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	u64 count = 200000, seed = 1;
+	static const char *const usual[] = { "/bin/bash", "/lib/x86_64-linux-gnu/libc.so.6", "/proc/self/exe" };
+	u64 count = 10000000, seed = 1;
 	int option;
 
 	while ((option = getopt(argc, argv, "n:s:v:")) != -1) {
@@ -468,17 +496,17 @@ int main(int argc, char **argv)
 	compare_random(count);
 	printf("random strings, %llu in each mode: %llu compared, %llu of them invalid for both\n",
 	       (unsigned long long)count, (unsigned long long)total.compared, (unsigned long long)total.both_invalid);
-	for (int n = optind; n < argc; n++) {
-		u64 before = total.compared;
-
-		if (!compare_elf(argv[n]))
+	test_end();
+	for (int n = optind; n < argc; n++)
+		if (!compare_file(argv[n]))
 			return 2;
-		printf("%s: %llu compared\n", argv[n], (unsigned long long)(total.compared - before));
-	}
+	for (unsigned n = 0; optind == argc && n < sizeof(usual) / sizeof(usual[0]); n++)
+		if (!compare_file(usual[n]))
+			return 2;
 	known_print();
 	if (count_unreached() && count >= FULL_COVERAGE)
 		total.failed++;
-	printf("%llu passed, %llu failed\n", (unsigned long long)total.compared,
-	       (unsigned long long)total.failed);
-	return total.failed != 0;
+	test_end();
+	printf("%d passed, %d failed\n", tests_passed, tests_failed);
+	return tests_failed != 0;
 }
