@@ -13,7 +13,7 @@
 #include "cpu/frame.h"
 #include "cpu/task.h"
 
-/* "64-Bit Task State Segment", "Task-State Segment": where the I/O map base stands; the redirection bitmap is below the map. */
+/* "Task-State Segment": where the I/O map base stands. The redirection bitmap is below the map. */
 #define TSS_IO_MAP_BASE 102
 #define REDIRECTION_BYTES 32
 
@@ -390,8 +390,8 @@ static bool deliver(struct core *c, const struct delivery *d)
 static void trace_event(struct core *c, const struct cpu_event *e)
 {
 	static const char *const names[] = {
-		"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#9", "#TS", "#NP", "#SS", "#GP", "#PF", "#15", "#MF",
-		"#AC", "#MC", "#XM", "#VE", "#CP",
+		"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "#9", "#TS", "#NP", "#SS", "#GP", "#PF",
+		"#15", "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
 	};
 
 	if (e->type == EVENT_EXTERNAL || e->type == EVENT_NMI)
@@ -401,8 +401,8 @@ static void trace_event(struct core *c, const struct cpu_event *e)
 	else if (e->vector == VECTOR_PF)
 		TRACE(c->trace, PAGE_FAULT, c->processor, e->payload, e->error_code, c->cpu.rip);
 	else
-		TRACE(c->trace, EXCEPTION, c->processor, trace_text(e->vector < ARRAY_LENGTH(names) ? names[e->vector] : "other"),
-		      e->error_code, c->cpu.rip);
+		TRACE(c->trace, EXCEPTION, c->processor,
+		      trace_text(e->vector < ARRAY_LENGTH(names) ? names[e->vector] : "other"), e->error_code, c->cpu.rip);
 }
 
 static bool attempt(struct core *c, const struct cpu_event *event)
@@ -449,14 +449,21 @@ static void combine(struct core *c, const struct cpu_event *first)
 	(void)core_raise_error(c, NULL, VECTOR_DF, 0);
 }
 
+/*
+ * Benign exceptions can meet forever: #AC while delivering #AC, each delivery as the one before. A real processor hangs
+ * there, deaf to everything; here that is a shutdown. No other chain of exceptions is this long.
+ */
+#define ATTEMPTS_MAX 8
+
 void core_deliver_event(struct core *c)
 {
-	/* A guest can make benign exceptions meet forever (#AC while delivering #AC): someone who calls must get through. */
-	do {
+	for (unsigned n = 0; c->cpu.event.valid; n++) {
 		struct cpu_event event = c->cpu.event;
 
 		c->cpu.event.valid = false;
-		if (!attempt(c, &event))
+		if (n == ATTEMPTS_MAX)
+			c->cpu.activity = CPU_SHUTDOWN;
+		else if (!attempt(c, &event))
 			combine(c, &event);
-	} while (c->cpu.event.valid && !atomic_load_explicit(&c->attention, memory_order_relaxed));
+	}
 }

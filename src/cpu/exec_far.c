@@ -6,7 +6,7 @@
 #include "cpu/exec.h"
 #include "cpu/far.h"
 
-/* Virtual-8086 mode with IOPL below 3: INT n is refused unless the redirection bitmap gives it to the program itself. */
+/* Virtual-8086 mode with IOPL below 3: INT n is refused unless the redirection bitmap gives it to the program. */
 static enum step exec_int(struct core *c, const struct op *op)
 {
 	u8 vector = (u8)op->insn.imm;

@@ -287,8 +287,8 @@ static enum step exec_lmsw(struct core *c, const struct op *op)
 /* ---- looking at descriptors ---- */
 
 /*
- * Reads the descriptor that selector names; *visible: it exists and the current program, with the selector's RPL, may see it.
- * false: a page fault was raised.
+ * Reads the descriptor that selector names; *visible: it exists, and the current program with the selector's RPL may
+ * see it. false: a page fault was raised.
  */
 static bool look_up(struct core *c, const struct op *op, u16 selector, struct descriptor *d, bool *visible)
 {

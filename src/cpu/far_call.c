@@ -59,7 +59,8 @@ static enum step to_segment(struct core *c, const struct op *op, bool call, cons
 }
 
 /* CALL to an inner level: its stack, holding the way back to the outer one and a copy of the parameters. */
-static bool build_inner_frame(struct core *c, const struct op *op, const struct gate *gate, unsigned cpl, struct frame *f)
+static bool build_inner_frame(struct core *c, const struct op *op, const struct gate *gate, unsigned cpl,
+			      struct frame *f)
 {
 	unsigned slot = gate->type == DESCRIPTOR_CALL_GATE32 ? 4 : 2;
 	struct cpu_segment segment;

@@ -112,7 +112,8 @@ bool segment_contains(const struct cpu_segment *s, u64 offset, unsigned bytes);
 bool descriptor_find(const struct core *c, u16 selector, unsigned bytes, gva_t *address);
 
 /* Reads 8 bytes of descriptor; outside the table: `bad`(selector). */
-MUST_USE bool descriptor_read(struct core *c, const struct op *op, enum vector bad, u16 selector, struct descriptor *out);
+MUST_USE bool descriptor_read(struct core *c, const struct op *op, enum vector bad, u16 selector,
+			      struct descriptor *out);
 
 /* Long mode: reads the second half of a system descriptor, whose type field must be 0. */
 MUST_USE bool descriptor_read_high(struct core *c, const struct op *op, enum vector bad, u16 selector,

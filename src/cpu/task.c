@@ -3,8 +3,8 @@
  *
  * The manual's order ("Task Switching") is kept: everything about the two task-state segments is checked and known
  * to be accessible first, and an exception until then leaves the old task untouched. Then the old state is saved and
- * the new registers are loaded, the segment registers only by selector, marked unusable. From there on it is the new task
- * that runs, and it is the one that gets the exceptions which its segment descriptors cause.
+ * the new registers are loaded, the segment registers only by selector, marked unusable. From there on it is the new
+ * task that runs, and it gets the exceptions which its segment descriptors cause.
  */
 #include "cpu/task.h"
 
@@ -12,9 +12,9 @@
 #include "cpu/control.h"
 #include "cpu/frame.h"
 
-/* "Task-State Segment", "16-Bit Task-State Segment": offsets in bytes. RIP, flags, registers and segments follow each other. */
+/* "Task-State Segment", "16-Bit Task-State Segment": RIP, flags, registers and segments follow each other. */
 struct tss_layout {
-	u8 word;     /* bytes of a slot */
+	u8 word;     /* bytes of a slot; all else are offsets in bytes */
 	u8 bytes;    /* the smallest task-state segment */
 	u8 rip;      /* first of the slots that a switch saves */
 	u8 segments; /* ES, CS, SS, DS, and FS, GS in the larger one */
@@ -148,7 +148,8 @@ static bool probe(struct core *c, const struct op *op, const struct task_switch 
 		return refuse(c, op, VECTOR_TS, old->selector);
 	if (!system_probe(c, op, tss_address(c, old, layout->rip), slots_of(layout) * layout->word, ACCESS_WRITE))
 		return false;
-	if (!is_nested(t->source) && find_current(c, &current) && !system_probe(c, op, current.address, 8, ACCESS_WRITE))
+	if (!is_nested(t->source) && find_current(c, &current) &&
+	    !system_probe(c, op, current.address, 8, ACCESS_WRITE))
 		return false;
 	if (is_nested(t->source) && !system_probe(c, op, tss_address(c, &task->tss, TSS_LINK), 2, ACCESS_WRITE))
 		return false;

@@ -18,9 +18,9 @@ struct task_switch {
 };
 
 /*
- * The task gate's or TSS descriptor's privilege has been checked by the caller. false: an exception is pending. What is found
- * before the switch is raised at op; what is found later ("Exceptions ... in the context of the new task") is raised
- * with RIP and everything else being the new task's, so op is not the place any more.
+ * The caller has checked the privilege of the task gate or TSS descriptor. false: an exception is pending. What is
+ * found before the switch is raised at op; what is found later, in the context of the new task, is raised with RIP
+ * and everything else being the new task's, so op is not the place any more.
  */
 MUST_USE bool task_switch(struct core *c, const struct op *op, const struct task_switch *t);
 

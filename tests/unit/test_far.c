@@ -23,7 +23,7 @@ static u64 stacked(const struct rig *r, unsigned slot, unsigned bytes)
 	return rig_get(r, (unsigned)(base + ((r->cpu->gpr[GPR_RSP] + slot * bytes) & mask)), bytes);
 }
 
-/* JMP FAR (0xea, 0x2d) or CALL FAR (0x9a, 0x1d) with the pointer in the code, or in memory in 64-bit mode; 32-bit offset. */
+/* JMP FAR or CALL FAR with a 32-bit offset, the pointer in the code, or in memory in 64-bit mode. */
 static enum step far_to(struct rig *r, bool call, u16 selector, u32 offset)
 {
 	u8 direct[] = { call ? 0x9a : 0xea, 0, 0, 0, 0, (u8)selector, (u8)(selector >> 8) };
@@ -382,7 +382,8 @@ TEST("an outward return keeps data segments that the outer level may have, and t
 	rig_enter(r, RIG_LONG);
 	rig_load(r, SEG_DS, SEL_DATA3);
 	rig_load(r, SEG_ES, SEL_CONFORMING);
-	r->cpu->segment[SEG_FS] = (struct cpu_segment){ .base = 0x7f0000001000, .attributes = SEGMENT_UNUSABLE, .selector = 2 };
+	r->cpu->segment[SEG_FS] = segment_null_stack(2, 0);
+	r->cpu->segment[SEG_FS].base = 0x7f0000001000;
 	put_slots(r, 8, (const u64[]){ TARGET, SEL_CODE64_3, 0, RIG_STACK1, SEL_DATA3 }, 5);
 	CHECK_EQ(RIG_STEP(r, 0x48, 0xcf), STEP_BREAK);
 	CHECK_EQ(r->cpu->segment[SEG_DS].selector, SEL_DATA3);
@@ -430,7 +431,8 @@ TEST("a return to a 16-bit stack changes only SP")
 TEST("IRET changes IF and IOPL only as far as privilege goes, the upper half only if it pops it, and never VM")
 {
 	static const struct { u8 mode, iopl; bool narrow; u64 want; } cases[] = {
-		{ RIG_PROTECTED32, 0, false, RFLAGS_IF | RFLAGS_IOPL | RFLAGS_AC | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID | RFLAGS_RF },
+		{ RIG_PROTECTED32, 0, false,
+		  RFLAGS_IF | RFLAGS_IOPL | RFLAGS_AC | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID | RFLAGS_RF },
 		{ RIG_PROTECTED32, 0, true, RFLAGS_IF | RFLAGS_IOPL },
 		{ RIG_PROTECTED32_USER, 0, false, RFLAGS_AC | RFLAGS_ID | RFLAGS_RF },
 		{ RIG_PROTECTED32_USER, 3, false, RFLAGS_IF | RFLAGS_IOPL | RFLAGS_AC | RFLAGS_ID | RFLAGS_RF },
@@ -459,8 +461,10 @@ TEST("IRET changes IF and IOPL only as far as privilege goes, the upper half onl
 
 TEST("IRETD at CPL 0 with VM in the image enters virtual-8086 mode with all its segments")
 {
-	const u64 slot[] = { 0x1234, 0x1111, RFLAGS_VM | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VIF, 0xfff0, 0x2222, 0x3333, 0x4444,
-			     0x5555, 0x6666 };
+	const u64 slot[] = {
+		0x1234, 0x1111, RFLAGS_VM | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VIF, 0xfff0, 0x2222, 0x3333, 0x4444, 0x5555,
+		0x6666,
+	};
 	struct rig *r = rig_new("max-intel");
 
 	rig_enter(r, RIG_PROTECTED32);
@@ -496,7 +500,14 @@ TEST("IRETD at CPL 0 with VM in the image enters virtual-8086 mode with all its 
 
 TEST("IRET in virtual-8086 mode needs IOPL 3, or CR4.VME with 16-bit operands, where VIF stands for IF")
 {
-	static const struct { const char *rule; u8 iopl; bool vme, wide, vip; u64 image; u32 want; u64 rflags; } cases[] = {
+	static const struct {
+		const char *rule;
+		u8 iopl;
+		bool vme, wide, vip;
+		u64 image;
+		u32 want;
+		u64 rflags;
+	} cases[] = {
 		{ "IOPL 3", 3, false, false, false, RFLAGS_IF, OK, RFLAGS_IF | RFLAGS_IOPL },
 		{ "IOPL 3 keeps IOPL", 3, false, true, false, 0, OK, RFLAGS_IOPL },
 		{ "IOPL 0", 0, false, false, false, RFLAGS_IF, GP(0), 0 },
@@ -665,7 +676,9 @@ TEST("SYSRET to an address that is not canonical faults at CPL 0 on Intel's proc
 
 TEST("SYSRET leaves SS's attributes alone on AMD's processors and makes them flat on Intel's")
 {
-	static const struct { const char *model; bool usable; } vendors[] = { { "max-intel", true }, { "max-amd", false } };
+	static const struct { const char *model; bool usable; } vendors[] = {
+		{ "max-intel", true }, { "max-amd", false },
+	};
 
 	for (unsigned n = 0; n < 2; n++) {
 		struct rig *r = rig_new(vendors[n].model);

@@ -225,7 +225,9 @@ TEST("selectors with TI set come from the LDT, and an unusable LDT has none")
 
 TEST("a null FS loses its base on Intel's processors and keeps it on AMD's")
 {
-	static const struct { const char *model; u64 base; } vendors[] = { { "max-intel", 0 }, { "max-amd", 0x1234000 } };
+	static const struct { const char *model; u64 base; } vendors[] = {
+		{ "max-intel", 0 }, { "max-amd", 0x1234000 },
+	};
 
 	for (unsigned n = 0; n < 2; n++) {
 		struct rig *r = rig_new(vendors[n].model);

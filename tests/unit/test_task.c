@@ -22,8 +22,10 @@ static void put_b(struct rig *r, unsigned offset, u32 value)
 	rig_put(r, RIG_TSS_B + offset, 4, value);
 }
 
-enum { T_LINK = 0, T_CR3 = 28, T_EIP = 32, T_EFLAGS = 36, T_EAX = 40, T_ESP = 56, T_EDI = 68, T_ES = 72, T_CS = 76, T_SS = 80,
-       T_DS = 84, T_FS = 88, T_GS = 92, T_LDT = 96, T_TRAP = 100 };
+enum {
+	T_LINK = 0, T_CR3 = 28, T_EIP = 32, T_EFLAGS = 36, T_EAX = 40, T_ESP = 56, T_EDI = 68,
+	T_ES = 72, T_CS = 76, T_SS = 80, T_DS = 84, T_FS = 88, T_GS = 92, T_LDT = 96, T_TRAP = 100,
+};
 
 /* Task B: 32-bit code at CPL 0, or at `level`. */
 static void fill_b(struct rig *r, unsigned level)
@@ -276,8 +278,10 @@ TEST("a task may run in virtual-8086 mode")
 
 TEST("a 16-bit task has 16-bit registers and neither FS, GS nor CR3")
 {
-	static const u16 words[] = { /* from IP */ 0x4000, 0x0202, 0x1111, 0x2222, 0x3333, 0x4444, 0xe000, 0x6666, 0x7777,
-				     0x8888, SEL_DATA16, SEL_CODE16, SEL_DATA16, SEL_DATA16, 0 };
+	static const u16 words[] = { /* from IP */
+		0x4000, 0x0202, 0x1111, 0x2222, 0x3333, 0x4444, 0xe000, 0x6666, 0x7777, 0x8888,
+		SEL_DATA16, SEL_CODE16, SEL_DATA16, SEL_DATA16, 0,
+	};
 	struct rig *r = rig_new("max-intel");
 
 	enter(r, RIG_PROTECTED32);
