@@ -156,24 +156,18 @@ static NOINLINE enum step simd_store_careful(struct core *c, const struct op *op
 
 static enum step simd_load(struct core *c, const struct op *op, simd_body_fn *body)
 {
-	gva_t address;
 	void *host;
 
-	if (unlikely(!op_linear_quick(c, op, &address) || (address & SIMD_ALIGN_MASK(op))))
-		return simd_load_careful(c, op, body);
-	if (unlikely(!op_hit_read(c, op, SIMD_OPERAND_BYTES(op), &host)))
+	if (unlikely(!op_hit_read(c, op, SIMD_OPERAND_BYTES(op), &host) || ((u64)host & SIMD_ALIGN_MASK(op))))
 		return simd_load_careful(c, op, body);
 	return body(c, op, host);
 }
 
 static enum step simd_store(struct core *c, const struct op *op, simd_body_fn *body)
 {
-	gva_t address;
 	void *host;
 
-	if (unlikely(!op_linear_quick(c, op, &address) || (address & SIMD_ALIGN_MASK(op))))
-		return simd_store_careful(c, op, body);
-	if (unlikely(!op_hit_write(c, op, SIMD_OPERAND_BYTES(op), &host)))
+	if (unlikely(!op_hit_write(c, op, SIMD_OPERAND_BYTES(op), &host) || ((u64)host & SIMD_ALIGN_MASK(op))))
 		return simd_store_careful(c, op, body);
 	return body(c, op, host);
 }

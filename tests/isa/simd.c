@@ -391,8 +391,12 @@ static void time_all(void)
 		state.gpr[GPR_RBX] = GUEST_DATA;
 		state.gpr[GPR_RDX] = 0;
 		state.gpr[GPR_RAX] = 7;
-		guest_time(&state, loops[n].bytes, loops[n].length, 24, 1000);
-		nanoseconds = guest_time(&state, loops[n].bytes, loops[n].length, 24, 200000);
+		nanoseconds = guest_time(&state, loops[n].bytes, loops[n].length, 24, 1000);
+		for (unsigned repeat = 0; repeat < 20; repeat++) {
+			double again = guest_time(&state, loops[n].bytes, loops[n].length, 24, 10000);
+
+			nanoseconds = again < nanoseconds ? again : nanoseconds;
+		}
 		printf("%-32s %6.2f ns\n", loops[n].text, nanoseconds);
 	}
 }
