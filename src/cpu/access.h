@@ -106,7 +106,7 @@ ALWAYS_INLINE u64 op_offset(const struct core *c, const struct op *op)
 /* The linear address of the memory operand for an access of size bytes. */
 ALWAYS_INLINE struct load op_linear(struct core *c, const struct op *op, unsigned size, enum access access)
 {
-	if (likely(op->address == ADDRESS_FLAT))
+	if (likely(op->address <= ADDRESS_INDEXED))
 		return (struct load){ op_offset_raw(c, op), true };
 	if (op->address == ADDRESS_BASE)
 		return (struct load){ op_offset_raw(c, op) + c->cpu.segment[op->insn.seg].base, true };

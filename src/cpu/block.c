@@ -63,7 +63,9 @@ static enum op_address op_address_kind(const struct core *c, const struct insn *
 
 	if ((c->block_mode & BLOCK_CODE_SIZE) != INSN_MODE_64 || i->addrsize != 8)
 		return ADDRESS_GENERAL;
-	return based ? ADDRESS_BASE : ADDRESS_FLAT;
+	if (based)
+		return ADDRESS_BASE;
+	return i->index == INSN_REG_NONE ? ADDRESS_FLAT : ADDRESS_INDEXED;
 }
 
 static u8 operand_offset(const struct insn_operand *operand)

@@ -32,7 +32,8 @@ typedef enum step exec_fn(struct core *c, const struct op *op) MUST_USE;
 
 /* How an op's memory operand is addressed, cheapest first. */
 enum op_address {
-	ADDRESS_FLAT,    /* 64-bit addresses, segment base zero */
+	ADDRESS_FLAT,    /* 64-bit addresses, segment base zero, no index register */
+	ADDRESS_INDEXED, /* the same with an index register */
 	ADDRESS_BASE,    /* 64-bit addresses plus FS or GS base */
 	ADDRESS_GENERAL, /* everything else: masks, segment base, limit and type checks */
 };

@@ -21,7 +21,7 @@ ALWAYS_INLINE struct load bit_string_linear(struct core *c, const struct op *op,
 	s64 bit = (s64)sign_extend(gpr_read(c, op->src, size), size);
 	u64 offset = op_offset_raw(c, op) + (u64)(bit >> 3 & -(s64)size);
 
-	if (likely(op->address == ADDRESS_FLAT))
+	if (likely(op->address <= ADDRESS_INDEXED))
 		return (struct load){ offset, true };
 	return segment_linear(c, op, (enum segment)op->insn.seg, offset & byte_mask(op->insn.addrsize), size, access);
 }

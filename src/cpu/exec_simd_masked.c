@@ -29,7 +29,7 @@ static struct load element_linear(struct core *c, const struct op *op, u64 offse
 {
 	const struct insn *i = &op->insn;
 
-	if (op->address == ADDRESS_FLAT)
+	if (op->address <= ADDRESS_INDEXED)
 		return (struct load){ offset, true };
 	if (op->address == ADDRESS_BASE)
 		return (struct load){ offset + c->cpu.segment[i->seg].base, true };

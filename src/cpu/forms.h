@@ -52,11 +52,15 @@ static inline enum form form_of(const struct insn *i)
 /* The linear address of a memory operand that needs no checks, in *address; false: the careful handler is needed. */
 ALWAYS_INLINE bool op_linear_quick(const struct core *c, const struct op *op, gva_t *address)
 {
-	*address = op_offset_raw(c, op);
+	const struct insn *i = &op->insn;
+
+	*address = c->cpu.gpr[i->base] + (u64)i->disp;
 	if (unlikely(op->address != ADDRESS_FLAT)) {
-		if (op->address != ADDRESS_BASE)
+		if (op->address == ADDRESS_GENERAL)
 			return false;
-		*address += c->cpu.segment[op->insn.seg].base;
+		*address += c->cpu.gpr[i->index] << i->scale;
+		if (op->address == ADDRESS_BASE)
+			*address += c->cpu.segment[i->seg].base;
 	}
 	return true;
 }
