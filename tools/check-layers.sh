@@ -17,7 +17,7 @@ allowed() {
 	dev) echo base x86 dev host/host machine/bus machine/memory machine/irq machine/clock machine/layout ;;
 	boot) echo base x86 boot host/host host/decompress cpu/cpu machine/memory machine/layout dev/acpi_pm dev/pci dev/lapic ;;
 	machine) echo base x86 insn cpu engine dev boot machine host/host ;;
-	host) echo base host machine/memory ;;
+	host) echo base x86 host machine/memory ;;
 	cli) echo base x86 vmx svm insn cpu engine machine dev boot host cli ;;
 	esac
 }

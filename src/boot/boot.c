@@ -48,6 +48,11 @@ static bool load_plain_elf(struct memory *memory, const struct boot_config *conf
 	struct linux_setup_header header = linux_header_for_elf();
 	gpa_t entry, end;
 
+	if (elf_is_program(image)) {
+		host_error_set(error, "%s: not a kernel but a program that needs an operating system to run it",
+			       config->kernel_name);
+		return false;
+	}
 	if (!elf_load(image, memory, &entry, &end, error) ||
 	    !linux_place_parameters(memory, config, &header, (struct linux_extent){ 0, end }, error))
 		return false;

@@ -178,6 +178,14 @@ bool elf_load(const struct elf_image *image, struct memory *memory, gpa_t *entry
 	return true;
 }
 
+bool elf_is_program(const struct elf_image *image)
+{
+	for (u32 i = 0; i < image->program_header_count; i++)
+		if (elf_segment(image, i).type == ELF_SEGMENT_INTERPRETER)
+			return true;
+	return false;
+}
+
 /* Looks through one PT_NOTE segment. */
 static bool find_note_in(struct boot_blob notes, const char *name, u32 type, struct boot_blob *descriptor)
 {

@@ -19,6 +19,7 @@ struct elf_segment {
 };
 
 #define ELF_SEGMENT_LOAD 1
+#define ELF_SEGMENT_INTERPRETER 3
 #define ELF_SEGMENT_NOTE 4
 
 bool elf_is(struct boot_blob blob);
@@ -33,6 +34,9 @@ struct elf_segment elf_segment(const struct elf_image *image, u32 index);
  */
 MUST_USE bool elf_load(const struct elf_image *image, struct memory *memory, gpa_t *entry, gpa_t *end,
 		       struct host_error *error);
+
+/* It asks for a program interpreter: a program for an operating system, not a kernel. */
+bool elf_is_program(const struct elf_image *image);
 
 /* The note's descriptor; false if there is none of that name and type. */
 bool elf_find_note(const struct elf_image *image, const char *name, u32 type, struct boot_blob *descriptor);

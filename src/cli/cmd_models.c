@@ -5,10 +5,8 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "x86/model.h"
-
-static const char usage[] = "usage: subring models [--names]\n\n"
-			    "Lists the processor models for --cpu, each vendor's oldest first; --names prints the names only.\n";
 
 static void print_table(void)
 {
@@ -16,9 +14,8 @@ static void print_table(void)
 	for (size_t i = 0; i < model_count(); i++) {
 		const struct cpu_model *m = model_at(i);
 
-		printf("%-16s %-6s %-5s %s%s\n", m->name, m->vendor == VENDOR_AMD ? "AMD" : "Intel",
-		       feature_has(&m->features, FEAT_LM) ? "64" : "32", m->description,
-		       strcmp(m->name, MODEL_DEFAULT) ? "" : " (default)");
+		printf("%-16s %-6s %-5s %s\n", m->name, m->vendor == VENDOR_AMD ? "AMD" : "Intel",
+		       feature_has(&m->features, FEAT_LM) ? "64" : "32", m->description);
 	}
 }
 
@@ -28,15 +25,15 @@ int command_models(int argc, char **argv)
 		print_table();
 		return EXIT_OK;
 	}
-	if (!strcmp(argv[0], "--names")) {
+	if (!strcmp(argv[0], "--names") && argc == 1) {
 		for (size_t i = 0; i < model_count(); i++)
 			puts(model_at(i)->name);
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
-		fputs(usage, stdout);
+		help_command(stdout, "models");
 		return EXIT_OK;
 	}
-	log_error("models: unknown word '%s'; see `subring models --help`", argv[0]);
+	log_error("models: unknown word '%s'; see `subring models --help`", argv[argc > 1]);
 	return EXIT_USAGE;
 }

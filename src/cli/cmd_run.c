@@ -3,6 +3,7 @@
  *
  * Everything that can be wrong with the user's words and files is found before the terminal is touched.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "boot/initrd.h"
 #include "cli/command.h"
 #include "cli/console_watch.h"
 #include "cli/engines.h"
@@ -19,27 +21,33 @@
 #include "cli/help.h"
 #include "cli/keys.h"
 #include "cli/run_options.h"
+#include "cli/trace_output.h"
 #include "host/linux/disk.h"
 #include "host/linux/file.h"
 #include "host/linux/io.h"
+#include "host/linux/log.h"
 #include "host/linux/net.h"
 #include "host/linux/stream.h"
 #include "host/linux/terminal.h"
 #include "x86/model.h"
 
 /* Reasons given to machine_stop(); a signal's number is added to the last. */
-enum stop_reason { STOP_QUIT = 1, STOP_FAIL_ON, STOP_TIMEOUT, STOP_SIGNAL };
+enum stop_reason { STOP_QUIT = 1, STOP_FAIL_ON, STOP_TIMEOUT, STOP_HANGUP, STOP_OUTPUT, STOP_SIGNAL };
 
 struct run {
 	struct run_options options;
 	struct boot_config boot;
 	char cmdline[BOOT_MAX_CMDLINE];
 	struct machine_config config;
+	struct trace_output trace;
 	struct machine *machine;
 	struct console_watch watch;
 	struct keys keys;
 	struct host_io_source signals, timeout;
+	sigset_t blocked; /* signals that only the I/O loop takes */
 };
+
+#define STOPPED_OUTPUT_LIMIT_MS 500
 
 /* ---- what to boot ---- */
 
@@ -51,6 +59,22 @@ static bool load_blob(const char *what, const char *path, struct boot_blob *blob
 		return false;
 	blob->bytes = bytes;
 	return true;
+}
+
+static bool is_linux(const struct run *run)
+{
+	enum boot_format format = boot_identify(run->boot.kernel);
+
+	return format == BOOT_LINUX || format == BOOT_VMLINUX;
+}
+
+/* Other kernels take any file as their first module. */
+static bool load_initrd(struct run *run, struct host_error *error)
+{
+	const char *path = run->options.initrd;
+
+	return load_blob("initrd", path, &run->boot.initrd, error) &&
+	       (!is_linux(run) || initrd_check(run->boot.initrd, path, error));
 }
 
 /* "FILE ARGS": the file's path is the first word, all of it the module's command line. */
@@ -67,9 +91,7 @@ static bool load_module(struct run *run, const char *words, struct host_error *e
 
 static bool compose_cmdline(struct run *run, struct host_error *error)
 {
-	enum boot_format format = boot_identify(run->boot.kernel);
-	bool linux_kernel = format == BOOT_LINUX || format == BOOT_VMLINUX;
-	bool add = linux_kernel && !strstr(run->options.append, "console=");
+	bool add = is_linux(run) && !strstr(run->options.append, "console=");
 	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s", run->options.append,
 			      add && *run->options.append ? " " : "", add ? "console=ttyS0" : "");
 
@@ -88,7 +110,7 @@ static bool load_files(struct run *run, struct host_error *error)
 	run->boot.kernel_name = o->kernel;
 	if (!load_blob("kernel", o->kernel, &run->boot.kernel, error))
 		return false;
-	if (o->initrd && !load_blob("initrd", o->initrd, &run->boot.initrd, error))
+	if (o->initrd && !load_initrd(run, error))
 		return false;
 	for (unsigned i = 0; i < o->module_count; i++)
 		if (!load_module(run, o->modules[i], error))
@@ -98,14 +120,31 @@ static bool load_files(struct run *run, struct host_error *error)
 
 /* ---- ways to end ---- */
 
+/* Bus lock held. */
+static void stop(struct run *run, u32 reason)
+{
+	machine_stop(run->machine, reason);
+	stream_abandon(run->config.serial);
+	stream_abandon(run->config.console);
+}
+
 static void stop_quit(void *context)
 {
-	machine_stop(((struct run *)context)->machine, STOP_QUIT);
+	stop(context, STOP_QUIT);
 }
 
 static void stop_fail_on(void *context)
 {
 	machine_stop(((struct run *)context)->machine, STOP_FAIL_ON);
+}
+
+/* stdin that is no terminal may end while the guest has work to do; a terminal that ends was closed. */
+static void stop_ended(void *context, enum stream_end end)
+{
+	if (end == STREAM_END_OUTPUT)
+		stop(context, isatty(STDOUT_FILENO) ? STOP_HANGUP : STOP_OUTPUT);
+	else if (isatty(STDIN_FILENO) || errno == EIO)
+		stop(context, STOP_HANGUP);
 }
 
 static short always_wanted(void *owner)
@@ -121,19 +160,20 @@ static void signal_ready(void *owner, short events)
 
 	(void)events;
 	if (read(run->signals.fd, &signal, sizeof(signal)) == sizeof(signal))
-		machine_stop(run->machine, STOP_SIGNAL + signal.ssi_signo);
+		stop(run, STOP_SIGNAL + signal.ssi_signo);
 }
 
 static void timeout_ready(void *owner, short events)
 {
 	(void)events;
-	machine_stop(((struct run *)owner)->machine, STOP_TIMEOUT);
+	stop(owner, STOP_TIMEOUT);
 }
 
 /* Before any thread exists, so that every thread leaves these signals to the I/O loop. */
 static void block_signals(sigset_t *set)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that grows over its limit is a write error like another */
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
@@ -142,10 +182,10 @@ static void block_signals(sigset_t *set)
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
-static void watch_signals(struct run *run, const sigset_t *set)
+static void watch_signals(struct run *run)
 {
-	run->signals = (struct host_io_source){ .fd = signalfd(-1, set, SFD_CLOEXEC), .wanted = always_wanted,
-						.ready = signal_ready, .owner = run };
+	run->signals = (struct host_io_source){ .fd = signalfd(-1, &run->blocked, SFD_CLOEXEC | SFD_NONBLOCK), .wanted = always_wanted,
+						.ready = signal_ready, .owner = run, .urgent = true };
 	host_io_add(run->config.io, &run->signals);
 }
 
@@ -158,23 +198,30 @@ static void watch_timeout(struct run *run)
 	if (!ns)
 		return;
 	run->timeout = (struct host_io_source){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), .wanted = always_wanted,
-						.ready = timeout_ready, .owner = run };
+						.ready = timeout_ready, .owner = run, .urgent = true };
 	timerfd_settime(run->timeout.fd, 0, &when, NULL);
 	host_io_add(run->config.io, &run->timeout);
 }
 
 /* ---- what the machine is connected to ---- */
 
+static size_t keys_filter_stream(void *context, u8 *bytes, size_t count)
+{
+	return keys_filter(&((struct run *)context)->keys, bytes, count);
+}
+
 static struct host_stream *open_stream(struct run *run, const struct stream_option *option, struct host_error *error)
 {
+	const struct stream_user user = { .filter = isatty(STDIN_FILENO) ? keys_filter_stream : NULL, .ended = stop_ended,
+					  .context = run };
+
 	switch (option->kind) {
 	case STREAM_FILE:
-		return stream_open_file(option->path, error);
+		return stream_open_file(run->config.io, option->path, error);
 	case STREAM_UNIX:
 		return stream_open_unix(run->config.io, option->path, error);
 	case STREAM_TTY:
-		return stream_open_descriptors(run->config.io, STDIN_FILENO, STDOUT_FILENO,
-					       isatty(STDIN_FILENO) ? keys_filter : NULL, &run->keys, error);
+		return stream_open_descriptors(run->config.io, STDIN_FILENO, STDOUT_FILENO, &user, error);
 	case STREAM_NULL:
 	case STREAM_ABSENT:
 		break;
@@ -232,6 +279,16 @@ static bool open_nets(struct run *run, struct host_error *error)
 	return true;
 }
 
+static bool open_trace(struct run *run, struct host_error *error)
+{
+	const struct run_options *o = &run->options;
+
+	if (!o->trace.events && !o->stats)
+		return true;
+	run->config.trace = &run->trace.trace;
+	return trace_output_open(&run->trace, &o->trace, o->name ? o->name : "subring", o->processors, o->stats, error);
+}
+
 /* false: error. Whatever was opened is closed by run_close(). */
 static bool run_open(struct run *run, struct host_error *error)
 {
@@ -249,7 +306,8 @@ static bool run_open(struct run *run, struct host_error *error)
 	if (!run->config.engine)
 		return false;
 	run->config.io = host_io_create(error);
-	if (!run->config.io || !open_streams(run, error) || !open_disks(run, error) || !open_nets(run, error))
+	if (!run->config.io || !open_disks(run, error) || !open_nets(run, error) || !open_streams(run, error) ||
+	    !open_trace(run, error))
 		return false;
 	run->machine = machine_create(&run->config, error);
 	if (!run->machine || !machine_load(run->machine, error))
@@ -289,6 +347,12 @@ static int stopped_status(u32 reason, const struct run_options *o)
 	case STOP_FAIL_ON:
 		log_error("a line of the guest's output matched --fail-on '%s'", o->fail_on);
 		return EXIT_GUEST;
+	case STOP_HANGUP:
+		log_error("the terminal was closed");
+		return EXIT_SIGNAL + SIGHUP;
+	case STOP_OUTPUT:
+		log_error("nobody reads the guest's output any more");
+		return EXIT_SIGNAL + SIGPIPE;
 	case STOP_TIMEOUT:
 		log_error("the guest did not end within --timeout; raise it, or see what it waits for on its console");
 		return EXIT_TIMEOUT;
@@ -319,13 +383,24 @@ static int end_status(const struct run *run, const struct machine_result *result
 	return EXIT_HOST;
 }
 
-static void print_stats(const struct machine_result *result, u64 host_ns)
+static void print_stats(const struct run *run, const struct machine_result *result, u64 host_ns)
 {
 	double seconds = (double)host_ns / 1e9;
 
 	log_info("%llu instructions in %.3f s: %.1f million a second; %.3f s on the guest's clock; %u reboots",
 		 (unsigned long long)result->retired, seconds, (double)result->retired / seconds / 1e6,
 		 (double)result->elapsed_ns / 1e9, result->reboots);
+	trace_output_counts(&run->trace);
+}
+
+/* What the guest said last, however slow its reader is; but who wanted to end the run does not wait for that. */
+static void finish_streams(struct run *run, bool stopped)
+{
+	int limit_ms = stopped ? STOPPED_OUTPUT_LIMIT_MS : -1;
+
+	sigprocmask(SIG_UNBLOCK, &run->blocked, NULL);
+	stream_finish(run->config.serial, limit_ms);
+	stream_finish(run->config.console, limit_ms);
 }
 
 static int run_machine(struct run *run)
@@ -335,10 +410,14 @@ static int run_machine(struct run *run)
 	int status;
 
 	watch_timeout(run);
+	stream_start(run->config.serial);
+	stream_start(run->config.console);
 	if (run->options.serial.kind == STREAM_TTY)
 		terminal_raw(STDIN_FILENO);
 	machine_run(run->machine, &result);
+	finish_streams(run, result.end == MACHINE_STOPPED);
 	terminal_restore();
+	trace_output_close(&run->trace);
 	status = end_status(run, &result);
 	console_watch_finish(&run->watch);
 	if (!status && run->options.expect && !run->watch.expected) {
@@ -346,7 +425,7 @@ static int run_machine(struct run *run)
 		status = EXIT_GUEST;
 	}
 	if (run->options.stats)
-		print_stats(&result, host_time_ns() - start);
+		print_stats(run, &result, host_time_ns() - start);
 	return status;
 }
 
@@ -354,12 +433,14 @@ int command_run(int argc, char **argv)
 {
 	static struct run run;
 	struct host_error error;
-	sigset_t signals;
 	int status = EXIT_HOST;
 
 	switch (run_options_parse(argc, argv, &run.options, &error)) {
 	case RUN_PARSE_HELP:
-		help_run(stdout);
+		help_command(stdout, "run");
+		return EXIT_OK;
+	case RUN_PARSE_TRACE_HELP:
+		trace_option_help(stdout);
 		return EXIT_OK;
 	case RUN_PARSE_ERROR:
 		log_error("%s", error.text);
@@ -367,9 +448,10 @@ int command_run(int argc, char **argv)
 	case RUN_PARSE_OK:
 		break;
 	}
-	block_signals(&signals);
+	log_set_name(run.options.name);
+	block_signals(&run.blocked);
 	if (run_open(&run, &error)) {
-		watch_signals(&run, &signals);
+		watch_signals(&run);
 		status = run_machine(&run);
 	} else {
 		log_error("%s", error.text);

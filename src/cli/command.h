@@ -2,8 +2,10 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
-#define COMMAND(id, name, summary) int command_##id(int argc, char **argv);
+#define COMMAND(id, name, arguments, summary, text) int command_##id(int argc, char **argv);
+#define COMMAND_OPTION(id, name, argument, completion, help)
 #include "cli/command.def"
 #undef COMMAND
+#undef COMMAND_OPTION
 
 #endif

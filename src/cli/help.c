@@ -1,113 +1,129 @@
-/* Help texts, manual page, completion. See help.h: everything comes from the two .def tables. */
+/* Help for the person at the terminal. See help.h. */
 #include "cli/help.h"
 
 #include <string.h>
 
-#define VERSION_TEXT "subring " SUBRING_VERSION
+#define COLUMNS 90
 
-static const struct { const char *name, *summary; } commands[] = {
-#define COMMAND(id, name, summary) { name, summary },
+const struct help_command help_commands[] = {
+#define COMMAND(id, name, arguments, summary, text) { name, arguments, summary, text },
+#define COMMAND_OPTION(id, name, argument, completion, help)
 #include "cli/command.def"
 #undef COMMAND
+#undef COMMAND_OPTION
+	{ 0 },
 };
 
-/* name NULL: a group's title, in help. */
-static const struct { const char *name, *argument, *help; } run_rows[] = {
-#define RUN_GROUP(title) { NULL, NULL, title },
-#define RUN_OPTION(id, name, argument, repeatable, help) { name, argument, help },
+const struct help_option help_options[] = {
+#define RUN_GROUP(title) { "run", NULL, NULL, NULL, title },
+#define RUN_OPTION(id, name, argument, repeatable, completion, help) { "run", name, argument, completion, help },
 #include "cli/run_options.def"
 #undef RUN_OPTION
 #undef RUN_GROUP
+#define COMMAND(id, name, arguments, summary, text)
+#define COMMAND_OPTION(id, name, argument, completion, help) { #id, name, argument, completion, help },
+#include "cli/command.def"
+#undef COMMAND
+#undef COMMAND_OPTION
+	{ 0 },
 };
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+const struct help_item help_exit_statuses[] = {
+#define EXIT_STATUS(id, number, shown, meaning) { shown, meaning },
+#include "cli/exit_status.def"
+#undef EXIT_STATUS
+	{ "(v<<1)|1", "the guest wrote v to the --debug-exit port" },
+	{ 0 },
+};
+
+const struct help_item help_keys[] = {
+#define KEY(letter, action, help) { (const char[]){ letter, 0 }, help },
+#include "cli/key.def"
+#undef KEY
+	{ "Ctrl-a", "send Ctrl-a to the guest" },
+	{ 0 },
+};
+
+const struct help_item help_doctor_items[] = {
+#define DOCTOR(id, name, needed, purpose) { name, purpose },
+#include "cli/doctor.def"
+#undef DOCTOR
+	{ 0 },
+};
+
+const char *help_command_name(size_t index)
+{
+	return help_commands[index].name;
+}
+
+/* The text in lines of at most COLUMNS, each indented. */
+static void print_wrapped(FILE *out, int indent, const char *text)
+{
+	int column = 0;
+
+	for (const char *word = text; *word; word += strspn(word, " ")) {
+		int length = (int)strcspn(word, " ");
+
+		if (column && column + 1 + length > COLUMNS - indent) {
+			fputc('\n', out);
+			column = 0;
+		}
+		column += fprintf(out, "%*s%.*s", column ? 1 : indent, "", length, word) - (column ? 0 : indent);
+		word += length;
+	}
+	fputc('\n', out);
+}
+
+static void print_items(FILE *out, const char *title, const char *prefix, const struct help_item *items)
+{
+	fprintf(out, "\n%s\n", title);
+	for (; items->name; items++)
+		fprintf(out, "  %s%-*s %s\n", prefix, 14 - (int)strlen(prefix), items->name, items->text);
+}
 
 void help_program(FILE *out)
 {
 	fprintf(out, "usage: subring COMMAND [OPTIONS]\n\n");
-	for (size_t i = 0; i < ROWS(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fprintf(out, "\n  --version, --help\n\nsubring COMMAND --help explains a command.\n");
+	for (const struct help_command *c = help_commands; c->name; c++)
+		fprintf(out, "  %-8s %s\n", c->name, c->summary);
+	fprintf(out, "\n  --version, --help\n\n`subring COMMAND --help` explains a command.\n");
 }
 
-void help_run(FILE *out)
+static void print_options(FILE *out, const char *command)
 {
-	fprintf(out, "usage: subring run [OPTIONS] [KERNEL]\n\nRuns a kernel in a virtual machine; its first serial port is this terminal.\n"
-		     "Ctrl-a x ends the run, Ctrl-a h lists the keys.\n");
-	for (size_t i = 0; i < ROWS(run_rows); i++) {
-		if (run_rows[i].name)
-			fprintf(out, "  %s %s\n        %s\n", run_rows[i].name, run_rows[i].argument ? run_rows[i].argument : "",
-				run_rows[i].help);
-		else
-			fprintf(out, "\n%s\n", run_rows[i].help);
-	}
-}
+	bool any = false;
 
-/* roff takes '-' for a hyphen and a leading '.' or '\'' for a request. */
-static void roff_text(FILE *out, const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", out);
-	for (; *text; text++) {
-		if (*text == '-' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
-static void man_run_options(FILE *out)
-{
-	for (size_t i = 0; i < ROWS(run_rows); i++) {
-		if (!run_rows[i].name) {
-			fprintf(out, ".SS %s\n", run_rows[i].help);
+	for (const struct help_option *o = help_options; o->command; o++) {
+		if (strcmp(o->command, command))
+			continue;
+		if (!o->name) {
+			fprintf(out, "\n%s\n", o->help);
 			continue;
 		}
-		fprintf(out, ".TP\n.B ");
-		roff_text(out, run_rows[i].name);
-		if (run_rows[i].argument) {
-			fputc(' ', out);
-			roff_text(out, run_rows[i].argument);
-		}
-		fputc('\n', out);
-		roff_text(out, run_rows[i].help);
-		fputc('\n', out);
+		if (!any && strcmp(command, "run"))
+			fputc('\n', out);
+		any = true;
+		fprintf(out, "  %s%s%s\n", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+		print_wrapped(out, 8, o->help);
 	}
 }
 
-void help_man(FILE *out)
+bool help_command(FILE *out, const char *name)
 {
-	fprintf(out, ".TH SUBRING 1 \"\" \"" VERSION_TEXT "\"\n.SH NAME\nsubring \\- run operating systems in virtual machines\n"
-		     ".SH SYNOPSIS\n.B subring run\n[options] [kernel]\n.br\n.B subring\ncommand [options]\n.SH COMMANDS\n");
-	for (size_t i = 0; i < ROWS(commands); i++) {
-		fprintf(out, ".TP\n.B %s\n", commands[i].name);
-		roff_text(out, commands[i].summary);
-		fputc('\n', out);
-	}
-	fprintf(out, ".SH OPTIONS OF RUN\n");
-	man_run_options(out);
-	fprintf(out, ".SH KEYS\nCtrl\\-a x ends the run, Ctrl\\-a h lists the keys, Ctrl\\-a Ctrl\\-a sends Ctrl\\-a to the guest.\n"
-		     ".SH EXIT STATUS\n.TP\n0\nthe guest ended by itself, or was ended with Ctrl\\-a x\n"
-		     ".TP\n1\nthe guest failed: \\-\\-fail\\-on matched, \\-\\-expect did not, a triple fault\n"
-		     ".TP\n2\nthe command line is wrong\n.TP\n3\nthe host or a file does not allow it\n"
-		     ".TP\n124\n\\-\\-timeout\n.TP\n128+N\nended by signal N\n.TP\n(v<<1)|1\n"
-		     "the guest wrote v to the \\-\\-debug\\-exit port\n");
-}
+	const struct help_command *c = help_commands;
 
-void help_bash(FILE *out)
-{
-	fprintf(out, "# bash completion for subring\n_subring()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-		     "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
-	for (size_t i = 0; i < ROWS(commands); i++)
-		fprintf(out, "%s ", commands[i].name);
-	fprintf(out, "--help --version' -- \"$word\"))\n\t\treturn\n\tfi\n\tcase $previous in\n"
-		     "\t--cpu) COMPREPLY=($(compgen -W \"$(subring models --names)\" -- \"$word\")) ;;\n"
-		     "\t--clock) COMPREPLY=($(compgen -W 'host instructions' -- \"$word\")) ;;\n"
-		     "\t--engine) COMPREPLY=($(compgen -W 'auto soft' -- \"$word\")) ;;\n"
-		     "\t--kernel|--initrd|--module) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n\t*)\n\t\tcase $word in\n"
-		     "\t\t-*) COMPREPLY=($(compgen -W '");
-	for (size_t i = 0; i < ROWS(run_rows); i++)
-		if (run_rows[i].name)
-			fprintf(out, "%s ", run_rows[i].name);
-	fprintf(out, "' -- \"$word\")) ;;\n\t\t*) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n\t\tesac ;;\n\tesac\n}\n"
-		     "complete -F _subring subring\n");
+	while (c->name && strcmp(c->name, name))
+		c++;
+	if (!c->name)
+		return false;
+	fprintf(out, "usage: subring %s %s\n\n", c->name, c->arguments);
+	print_wrapped(out, 0, c->text);
+	print_options(out, c->name);
+	if (!strcmp(name, "run")) {
+		print_items(out, "Keys", "Ctrl-a ", help_keys);
+		print_items(out, "Exit status", "", help_exit_statuses);
+	} else if (!strcmp(name, "doctor")) {
+		print_items(out, "Items", "", help_doctor_items);
+	}
+	return true;
 }

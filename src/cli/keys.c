@@ -1,4 +1,4 @@
-/* Ctrl-a keys. See keys.h; the list that Ctrl-a h prints is the table below. */
+/* Ctrl-a keys. See keys.h; the keys are in key.def. */
 #include "cli/keys.h"
 
 #include <string.h>
@@ -18,9 +18,9 @@ static const struct key {
 	void (*act)(struct keys *k);
 	const char *help;
 } table[] = {
-	{ 'x', key_quit, "end the run" },
-	{ 'h', key_help, "this list" },
-	{ '?', key_help, "this list" },
+#define KEY(letter, action, help) { letter, key_##action, help },
+#include "cli/key.def"
+#undef KEY
 };
 
 static void say(const char *text)

@@ -2,7 +2,9 @@
 #ifndef CLI_RUN_OPTIONS_H
 #define CLI_RUN_OPTIONS_H
 
+#include "cli/trace_output.h"
 #include "host/host.h"
+#include "host/linux/net.h"
 #include "machine/machine.h"
 
 #define RUN_MAX_MODULES 16u
@@ -25,7 +27,7 @@ struct net_option {
 	enum net_mode mode;
 	const char *interface; /* tap */
 	u8 mac[6];
-	const char *forward[8]; /* user: HOST:GUEST port pairs */
+	struct net_forward forward[NET_MAX_FORWARDS]; /* user */
 	unsigned forwards;
 };
 
@@ -47,16 +49,16 @@ struct run_options {
 	struct stream_option serial, console;
 	int debug_exit_port;
 	u64 timeout_ns; /* 0: none */
-	const char *expect, *fail_on, *trace;
+	const char *expect, *fail_on;
+	struct trace_option trace;
 	bool no_reboot, stats;
 };
 
-enum run_parse { RUN_PARSE_OK, RUN_PARSE_HELP, RUN_PARSE_ERROR };
+enum run_parse { RUN_PARSE_OK, RUN_PARSE_HELP, RUN_PARSE_TRACE_HELP, RUN_PARSE_ERROR };
 
-/* argv: the words after `run`. ERROR: one line in error names the word and says what is expected. Strings are borrowed from argv. */
+/*
+ * argv: the words after `run`. ERROR: one line in error names the word and says what is expected. Strings are borrowed from argv.
+ */
 enum run_parse run_options_parse(int argc, char **argv, struct run_options *options, struct host_error *error);
-
-/* "512M", "2G", "0x1000", "4096" (bytes), suffixes K M G T with optional iB or B. false: not a size. */
-MUST_USE bool parse_size(const char *text, u64 *bytes);
 
 #endif

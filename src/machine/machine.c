@@ -17,6 +17,10 @@
 
 #define SETTLE_POLL_NS 1000000ull
 
+/* A guest that crashes this soon after its start so many times in a row would do so for ever. */
+#define CRASH_SOON_NS CLOCK_NS_PER_SECOND
+#define CRASHES_MAX 3u
+
 /* ---- what the board asks of the machine ---- */
 
 static void hook_kick(void *context, unsigned processor)
@@ -298,6 +302,7 @@ static bool reset(struct machine *machine, struct host_error *error)
 	board_reset(&machine->board);
 	bus_unlock(&machine->board.bus);
 	machine->reboots++;
+	machine->started = clock_now(&machine->board.clock);
 	TRACE(machine->config.trace, RESET, TRACE_NO_PROCESSOR, machine->reboots);
 	return machine_load(machine, error);
 }
@@ -313,7 +318,8 @@ static enum machine_end end_triple_fault(struct machine *machine, unsigned proce
 		       "processor %u shut down (triple fault) at rip %#llx, cs %#x, cr2 %#llx: the guest crashed",
 		       processor, (unsigned long long)state.rip, state.segment[SEG_CS].selector,
 		       (unsigned long long)state.cr2);
-	if (!machine->config.no_reboot) {
+	machine->crashes = clock_now(&machine->board.clock) - machine->started < CRASH_SOON_NS ? machine->crashes + 1 : 0;
+	if (!machine->config.no_reboot && machine->crashes < CRASHES_MAX) {
 		log_warn("%s; it restarts", error->text);
 		return MACHINE_RESET;
 	}

@@ -58,7 +58,7 @@ enum machine_end {
 	MACHINE_POWERED_OFF,
 	MACHINE_RESET,      /* with no_reboot */
 	MACHINE_DEBUG_EXIT, /* code: what the guest wrote to the debug-exit port */
-	MACHINE_SHUTDOWN,   /* triple fault, with no_reboot */
+	MACHINE_SHUTDOWN,   /* triple fault with no_reboot, or again and again */
 	MACHINE_STUCK,      /* every processor halted, and nothing can ever wake one */
 	MACHINE_STOPPED,    /* machine_stop(); code: its reason */
 	MACHINE_FAILED,     /* the host or the engine failed: see error */

@@ -47,6 +47,8 @@ struct machine {
 	u64 random;           /* instructions clock: the generator's state */
 	bool loaded;
 	unsigned reboots;
+	u64 started;      /* guest time of the last power-on or reset */
+	unsigned crashes; /* triple faults in a row, each soon after a start */
 };
 
 /* Ends or restarts the run. Any thread, bus lock or not. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/linux/disk.h"
+#include "host/linux/disk_format.h"
 
 #define WORKERS 2
 #define SECTOR 512
@@ -189,12 +190,26 @@ static bool disk_size(struct host_disk *disk, const char *path, struct host_erro
 		host_error_set(error, "disk '%s' is neither a file nor a block device", path);
 		return false;
 	}
-	disk->bytes = bytes & ~(u64)(SECTOR - 1);
-	if (!disk->bytes) {
-		host_error_set(error, "disk '%s' is empty: make it with `truncate -s 1G %s`", path, path);
-		return false;
+	if (bytes && !(bytes % SECTOR)) {
+		disk->bytes = bytes;
+		return true;
 	}
-	return true;
+	if (!bytes)
+		host_error_set(error, "disk '%s' is empty: make it with `truncate -s 1G %s`", path, path);
+	else
+		host_error_set(error, "disk '%s': its %llu bytes are no whole number of sectors: it seems cut off; get it again, "
+			       "or add what is missing with `truncate -s %%%d %s`", path, (unsigned long long)bytes, SECTOR, path);
+	return false;
+}
+
+static bool disk_is_raw(const struct host_disk *disk, const char *path, struct host_error *error)
+{
+	const char *format = disk_format_name(disk->fd);
+
+	if (!format)
+		return true;
+	host_error_set(error, "disk '%s' is a %s image; make a raw one with `qemu-img convert -O raw %s NEW`", path, format, path);
+	return false;
 }
 
 static bool disk_lock(const struct host_disk *disk, const char *path, struct host_error *error)
@@ -204,7 +219,7 @@ static bool disk_lock(const struct host_disk *disk, const char *path, struct hos
 	if (!fcntl(disk->fd, F_OFD_SETLK, &lock))
 		return true;
 	if (errno == EAGAIN || errno == EACCES)
-		host_error_set(error, "disk '%s' is in use by another program; close it there%s", path,
+		host_error_set(error, "disk '%s' is in use: by another program, or named twice here; close it there%s", path,
 			       disk->read_only ? "" : ", or share it with ro=on in both");
 	else
 		host_error_set(error, "disk '%s' cannot be locked: %s", path, strerror(errno));
@@ -244,7 +259,8 @@ struct host_disk *disk_open(const char *path, bool read_only, bool deferred, str
 		free(disk);
 		return NULL;
 	}
-	if (!disk_size(disk, path, error) || !disk_lock(disk, path, error) || !workers_start(disk, path, error)) {
+	if (!disk_size(disk, path, error) || !disk_is_raw(disk, path, error) || !disk_lock(disk, path, error) ||
+	    !workers_start(disk, path, error)) {
 		disk_close(disk);
 		return NULL;
 	}

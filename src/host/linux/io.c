@@ -72,14 +72,13 @@ void host_io_remove(struct host_io *io, struct host_io_source *source)
 	}
 }
 
-/* Fills in what to poll; entry 0 is the wake-up. Returns the number of entries. */
-static unsigned list_sources(struct host_io *io, struct pollfd *polled, struct host_io_source **sources)
+/* Fills in what to poll from entry 1 on. Returns the number of entries. */
+static unsigned list_sources(struct host_io *io, struct pollfd *polled, struct host_io_source **sources, bool urgent_only)
 {
 	unsigned count = 1;
 
-	polled[0] = (struct pollfd){ .fd = io->wake_fd, .events = POLLIN };
 	for (struct host_io_source *source = io->sources; source && count < MAX_SOURCES; source = source->next) {
-		short events = source->wanted(source->owner);
+		short events = source->urgent || !urgent_only ? source->wanted(source->owner) : 0;
 
 		if (!events)
 			continue;
@@ -96,6 +95,17 @@ static bool still_listed(struct host_io *io, const struct host_io_source *wanted
 	while (source && source != wanted)
 		source = source->next;
 	return source;
+}
+
+/*
+ * Bus lock held. An urgent source may have been served by another thread since it was polled: it is looked at again, so that
+ * nobody reads where there is nothing to read.
+ */
+static void serve(struct host_io *io, struct host_io_source *source, struct pollfd *polled)
+{
+	if (!still_listed(io, source) || (source->urgent && poll(polled, 1, 0) <= 0))
+		return;
+	source->ready(source->owner, polled->revents);
 }
 
 /* Nanoseconds from now as a timespec; a time in the past gives zero. */
@@ -115,8 +125,9 @@ void host_io_wait(struct host_io *io, struct host_mutex *lock, u64 until_ns)
 	unsigned count;
 	u64 wakes;
 
+	polled[0] = (struct pollfd){ .fd = io->wake_fd, .events = POLLIN };
 	host_mutex_lock(lock);
-	count = list_sources(io, polled, sources);
+	count = list_sources(io, polled, sources, false);
 	host_mutex_unlock(lock);
 	if (ppoll(polled, count, until_ns == ~0ull ? NULL : &left, NULL) <= 0)
 		return;
@@ -127,8 +138,23 @@ void host_io_wait(struct host_io *io, struct host_mutex *lock, u64 until_ns)
 		if (!polled[i].revents)
 			continue;
 		host_mutex_lock(lock);
-		if (still_listed(io, sources[i]))
-			sources[i]->ready(sources[i]->owner, polled[i].revents);
+		serve(io, sources[i], &polled[i]);
 		host_mutex_unlock(lock);
+	}
+}
+
+void host_io_wait_writable(struct host_io *io, int fd)
+{
+	struct host_io_source *sources[MAX_SOURCES];
+	struct pollfd polled[MAX_SOURCES];
+	unsigned count;
+
+	polled[0] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+	count = list_sources(io, polled, sources, true);
+	if (poll(polled, count, -1) <= 0)
+		return;
+	for (unsigned i = 1; i < count; i++) {
+		if (polled[i].revents)
+			serve(io, sources[i], &polled[i]);
 	}
 }

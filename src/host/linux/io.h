@@ -14,6 +14,7 @@ struct host_io_source {
 	/* Some of them came, or POLLHUP or POLLERR did. Bus lock held; may add and remove sources. */
 	void (*ready)(void *owner, short events);
 	void *owner;
+	bool urgent; /* signals, keys, time limits: heard also while a stream's output is stuck */
 	struct host_io_source *next;
 };
 
@@ -21,5 +22,10 @@ struct host_io_source {
 void host_io_add(struct host_io *io, struct host_io_source *source);
 /* The same; once it returns, ready() will not be called any more. */
 void host_io_remove(struct host_io *io, struct host_io_source *source);
+/*
+ * Waits until fd can be written, or an urgent source was served. Bus lock held all the while: the guest waits, as on a line whose
+ * other end is not ready; whoever wants to end the run must still get through.
+ */
+void host_io_wait_writable(struct host_io *io, int fd);
 
 #endif

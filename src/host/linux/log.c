@@ -8,8 +8,16 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "host/linux/log.h"
 
 #define LINE_BYTES 1024
+
+static const char *machine_name; /* NULL: none */
+
+void log_set_name(const char *name)
+{
+	machine_name = name;
+}
 
 static void log_line(const char *severity, const char *format, va_list arguments)
 {
@@ -18,7 +26,8 @@ static void log_line(const char *severity, const char *format, va_list arguments
 	size_t length, room = sizeof(line) - strlen(end);
 	int printed;
 
-	length = (size_t)snprintf(line, room, "subring: %s", severity);
+	length = (size_t)snprintf(line, room, "subring: %.64s%s%s", machine_name ? machine_name : "", machine_name ? ": " : "",
+				  severity);
 	printed = vsnprintf(line + length, room - length, format, arguments);
 	if (printed > 0)
 		length = length + (size_t)printed < room ? length + (size_t)printed : room - 1;

@@ -11,22 +11,17 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "host/linux/io.h"
 #include "host/linux/net.h"
+#include "host/linux/passt.h"
 
-#define SOCKET_BUFFER_BYTES (1 << 20)
 #define LENGTH_BYTES 4
 
 struct host_net {
@@ -35,11 +30,12 @@ struct host_net {
 	bool framed;   /* passt's length before each frame */
 	bool blocked;  /* the device had no room for the first frame in buffer */
 	bool dead;     /* the peer is gone */
-	pid_t passt;
 	bool (*receive)(void *device, const u8 *frame, size_t bytes);
 	void *device;
 	size_t held; /* bytes in buffer */
 	u8 buffer[LENGTH_BYTES + HOST_NET_FRAME_BYTES];
+	size_t unsent; /* bytes in rest: the end of a frame that is under way */
+	u8 rest[LENGTH_BYTES + HOST_NET_FRAME_BYTES];
 };
 
 /* ---- receiving ---- */
@@ -80,8 +76,8 @@ static void offer_frames(struct host_net *net)
 static void peer_gone(struct host_net *net)
 {
 	if (!net->dead)
-		log_warn("the network's other end is gone (%s); the guest's card is now unplugged",
-			 net->framed ? "passt ended" : "tap device");
+		log_warn("the network's other end is gone (%s): what the guest sends is lost from now on",
+			 net->framed ? "passt ended" : "the tap device");
 	net->dead = true;
 }
 
@@ -89,15 +85,34 @@ static short net_wanted(void *owner)
 {
 	struct host_net *net = owner;
 
-	return net->blocked || net->dead || !net->receive ? 0 : POLLIN;
+	if (net->dead || !net->receive)
+		return 0;
+	return (short)((net->blocked ? 0 : POLLIN) | (net->unsent ? POLLOUT : 0));
+}
+
+/* A stream must carry whole frames: the rest of a started one goes before anything else. */
+static void send_rest(struct host_net *net)
+{
+	ssize_t sent = write(net->source.fd, net->rest, net->unsent);
+
+	if (sent <= 0)
+		return; /* a peer that is gone is noticed when reading */
+	net->unsent -= (size_t)sent;
+	memmove(net->rest, net->rest + sent, net->unsent);
 }
 
 static void net_ready(void *owner, short events)
 {
 	struct host_net *net = owner;
-	ssize_t count = read(net->source.fd, net->buffer + net->held, sizeof(net->buffer) - net->held);
+	ssize_t count;
 
-	(void)events;
+	if (events & POLLOUT && net->unsent)
+		send_rest(net);
+	if (net->blocked && events & (POLLHUP | POLLERR))
+		peer_gone(net);
+	if (net->blocked || !(events & (POLLIN | POLLHUP | POLLERR)))
+		return;
+	count = read(net->source.fd, net->buffer + net->held, sizeof(net->buffer) - net->held);
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (count <= 0) {
@@ -125,40 +140,28 @@ void host_net_resume(struct host_net *net)
 
 /* ---- sending ---- */
 
-/* A stream must carry whole frames: what is left of a started one is waited for. */
-static void send_rest(struct host_net *net, const u8 *bytes, size_t count)
-{
-	while (count) {
-		ssize_t sent = write(net->source.fd, bytes, count);
-		struct pollfd writable = { .fd = net->source.fd, .events = POLLOUT };
-
-		if (sent < 0 && errno == EAGAIN) {
-			poll(&writable, 1, -1);
-		} else if (sent < 0 && errno != EINTR) {
-			return;
-		} else if (sent > 0) {
-			bytes += sent;
-			count -= (size_t)sent;
-		}
-	}
-}
-
 void host_net_send(struct host_net *net, const u8 *frame, size_t bytes)
 {
 	u32 length = htonl((u32)bytes);
 	struct iovec parts[] = { { &length, LENGTH_BYTES }, { (void *)(uintptr_t)frame, bytes } };
 	unsigned first = net->framed ? 0 : 1;
+	size_t done;
 	ssize_t sent;
-	size_t prefix;
 
-	if (net->dead)
+	if (net->dead || net->unsent || bytes > HOST_NET_FRAME_BYTES)
 		return;
 	sent = writev(net->source.fd, parts + first, (int)(2 - first));
 	if (sent <= 0 || !net->framed || (size_t)sent == LENGTH_BYTES + bytes)
 		return;
-	prefix = (size_t)sent < LENGTH_BYTES ? LENGTH_BYTES - (size_t)sent : 0;
-	send_rest(net, (u8 *)&length + LENGTH_BYTES - prefix, prefix);
-	send_rest(net, frame + (size_t)sent + prefix - LENGTH_BYTES, bytes - ((size_t)sent + prefix - LENGTH_BYTES));
+	done = (size_t)sent;
+	if (done < LENGTH_BYTES) {
+		net->unsent = LENGTH_BYTES - done;
+		memcpy(net->rest, (u8 *)&length + done, net->unsent);
+		done = LENGTH_BYTES;
+	}
+	memcpy(net->rest + net->unsent, frame + done - LENGTH_BYTES, bytes + LENGTH_BYTES - done);
+	net->unsent += bytes + LENGTH_BYTES - done;
+	host_io_wake(net->io);
 }
 
 /* ---- opening ---- */
@@ -198,54 +201,12 @@ struct host_net *net_open_tap(struct host_io *io, const char *interface, struct 
 	return net_new(io, fd, false, error);
 }
 
-#define PASST_MAX_ARGUMENTS 24
-
-static void passt_exec(int fd, const char *const *forward, unsigned forwards)
+struct host_net *net_open_user(struct host_io *io, const struct net_forward *forward, unsigned forwards,
+			       struct host_error *error)
 {
-	char number[16];
-	const char *arguments[PASST_MAX_ARGUMENTS] = { "passt", "--foreground", "--quiet", "--one-off", "--fd", number };
-	unsigned count = 6;
-	sigset_t none;
+	int fd = passt_start(forward, forwards, error);
 
-	snprintf(number, sizeof(number), "%d", fd);
-	for (unsigned i = 0; i < forwards && count + 2 < PASST_MAX_ARGUMENTS; i++) {
-		arguments[count++] = "--tcp-ports";
-		arguments[count++] = forward[i];
-	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setpgid(0, 0); /* Ctrl-C is the guest's */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	execvp("passt", (char *const *)(uintptr_t)arguments);
-	_exit(127);
-}
-
-struct host_net *net_open_user(struct host_io *io, const char *const *forward, unsigned forwards, struct host_error *error)
-{
-	struct host_net *net;
-	int ends[2], size = SOCKET_BUFFER_BYTES;
-	pid_t child;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
-		host_error_set(error, "cannot make a socket for passt: %s", strerror(errno));
-		return NULL;
-	}
-	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	child = fork();
-	if (!child) {
-		fcntl(ends[1], F_SETFD, 0);
-		passt_exec(ends[1], forward, forwards);
-	}
-	close(ends[1]);
-	if (child < 0) {
-		host_error_set(error, "cannot start passt: %s", strerror(errno));
-		return close(ends[0]), NULL;
-	}
-	net = net_new(io, ends[0], true, error);
-	if (net)
-		net->passt = child;
-	return net;
+	return fd < 0 ? NULL : net_new(io, fd, true, error);
 }
 
 void net_close(struct host_net *net)
@@ -253,10 +214,9 @@ void net_close(struct host_net *net)
 	if (!net)
 		return;
 	host_io_remove(net->io, &net->source);
-	close(net->source.fd);
-	if (net->passt > 0) {
-		kill(net->passt, SIGTERM);
-		waitpid(net->passt, NULL, 0);
-	}
+	if (net->framed)
+		passt_stop(net->source.fd);
+	else
+		close(net->source.fd);
 	free(net);
 }
