@@ -1,0 +1,83 @@
+# What the boot tests share: a scratch folder, running Subring on a guest, counting rules. Source it; end with `finish`.
+#
+# SUBRING, GUEST (a folder of tools/guest/fetch.sh), INITRD and BUILD come from the Makefile.
+
+cd "$(dirname "$0")/../.."
+: "${SUBRING:=build/subring}" "${BUILD:=build}" "${INITRD:=build/initrd.cpio}"
+: "${CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/subring}"
+: "${GUEST:=$CACHE/default}"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+passed=0
+failed=0
+
+# check SENTENCE COMMAND...: a rule, and the command that shows it.
+check() {
+	sentence=$1
+	shift
+	if "$@" >"$scratch/check.log" 2>&1; then
+		echo "ok      $sentence"
+		passed=$((passed + 1))
+	else
+		echo "FAILED  $sentence"
+		tail -n 20 "$scratch/check.log"
+		failed=$((failed + 1))
+	fi
+}
+
+finish() {
+	echo "$passed passed, $failed failed"
+	[ $failed = 0 ]
+	exit
+}
+
+# boot NAME OPTION...: `subring run`, its output in $scratch/NAME.out and .err, its exit status in .status. Several may run at
+# once in the background. The limit is for hangs, not for slow hosts.
+boot() {
+	name=$1
+	shift
+	"$SUBRING" run --timeout 900 "$@" </dev/null >"$scratch/$name.out" 2>"$scratch/$name.err"
+	echo $? >"$scratch/$name.status"
+}
+
+# ended NAME STATUS [REGEX...]: the boot ended so, and each of the expressions matches a line of its output.
+ended() {
+	name=$1
+	status=$2
+	shift 2
+	[ "$(cat "$scratch/$name.status")" = "$status" ] || {
+		echo "status $(cat "$scratch/$name.status"), not $status"
+		tail -n 15 "$scratch/$name.out" "$scratch/$name.err"
+		return 1
+	}
+	for expression in "$@"; do
+		grep -aqE -e "$expression" "$scratch/$name.out" "$scratch/$name.err" || {
+			echo "no line matches $expression"
+			tail -n 15 "$scratch/$name.out" "$scratch/$name.err"
+			return 1
+		}
+	done
+}
+
+# The same for a guest that checked itself; its own complaints are shown.
+checked() {
+	! grep -a '^  FAILED' "$scratch/$1.out" && ended "$1" 0 'guest: all checks passed'
+}
+
+# initrd_with OUTPUT FILE=PATH...: the guest's initial RAM disk with further files, which keep their modes.
+initrd_with() {
+	output=$1
+	shift
+	rm -rf "$scratch/tree"
+	mkdir "$scratch/tree"
+	for extra in "$@"; do
+		mkdir -p "$scratch/tree/$(dirname "${extra#*=}")"
+		cp -L "${extra%%=*}" "$scratch/tree/${extra#*=}"
+	done
+	# The kernel unpacks archives one after another.
+	cp "$INITRD" "$output"
+	(cd "$scratch/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >>"$output"
+}
