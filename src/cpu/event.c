@@ -402,7 +402,8 @@ static void trace_event(struct core *c, const struct cpu_event *e)
 		TRACE(c->trace, PAGE_FAULT, c->processor, e->payload, e->error_code, c->cpu.rip);
 	else
 		TRACE(c->trace, EXCEPTION, c->processor,
-		      trace_text(e->vector < ARRAY_LENGTH(names) ? names[e->vector] : "other"), e->error_code, c->cpu.rip);
+		      trace_text(e->vector < ARRAY_LENGTH(names) ? names[e->vector] : "other"),
+		      e->error_code, c->cpu.rip);
 }
 
 static bool attempt(struct core *c, const struct cpu_event *event)

@@ -80,6 +80,9 @@ enum step exec_sysret(struct core *c, const struct op *op)
 		cpu_set_rflags(&c->cpu, c->cpu.gpr[GPR_R11] & ~(RFLAGS_RF | RFLAGS_VM));
 	else
 		c->cpu.rflags |= RFLAGS_IF;
+	/* Unlike IRET, SYSRET traps at once if it sets TF: in the program, before its first instruction. */
+	if (c->cpu.rflags & RFLAGS_TF)
+		c->cpu.pending_debug |= DR6_BS;
 	return far_done(c, op, rip);
 }
 

@@ -72,9 +72,25 @@ static bool take_event(struct core *c)
 	return take_debug_trap(c) || take_nmi(c) || take_interrupt(c);
 }
 
+/* VIF and VIP both set: the program's virtual interrupts are on and one waits, which is for its monitor to know. */
+static bool virtual_interrupt_due(const struct cpu *cpu)
+{
+	if (!(cpu->rflags & RFLAGS_VIP) || !(cpu->rflags & RFLAGS_VIF))
+		return false;
+	return cpu_in_v86_mode(cpu) ? cpu->cr4 & CR4_VME : cpu_cpl(cpu) == 3 && cpu->cr4 & CR4_PVI;
+}
+
+/* Single-stepping goes by the TF that an instruction found; only SYSCALL and SYSRET, by the one they loaded. */
+static bool step_traps(const struct core *c, const struct block *b, bool found)
+{
+	if (b->op[0].insn.op != INSN_SYSCALL && b->op[0].insn.op != INSN_SYSRET)
+		return found;
+	return c->cpu.rflags & RFLAGS_TF;
+}
+
 static bool needs_stepping(const struct core *c)
 {
-	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug || c->watch ||
+	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF | RFLAGS_VIP) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug || c->watch ||
 	       (c->cpu.dr7 & DR7_ENABLE && debug_breaks_execution(&c->cpu));
 }
 
@@ -160,6 +176,10 @@ static void run_stepped(struct core *c)
 	}
 	c->debug_hits = 0;
 	c->op = NULL;
+	if (virtual_interrupt_due(&c->cpu)) {
+		step_finish(c, NULL, core_raise_gp(c, NULL, 0));
+		return;
+	}
 	b = block_find(c, true);
 	if (b) {
 		c->cpu.rflags &= ~RFLAGS_RF;
@@ -169,7 +189,7 @@ static void run_stepped(struct core *c)
 		/* The shadow lasts one instruction; one that this instruction made itself stays. */
 		if (shadow && (c->cpu.interruptibility & SHADOW) == shadow)
 			c->cpu.interruptibility &= ~shadow;
-		c->cpu.pending_debug |= c->debug_hits | (trap && step != STEP_TRAP ? DR6_BS : 0);
+		c->cpu.pending_debug |= c->debug_hits | (step != STEP_TRAP && step_traps(c, b, trap) ? DR6_BS : 0);
 	}
 	step_finish(c, b, step);
 }

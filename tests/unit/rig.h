@@ -87,8 +87,16 @@ static int rig_no_interrupt(void *machine, unsigned processor)
 	return -1;
 }
 
+static void rig_protect_code(void *machine, gpa_t page)
+{
+	struct rig *r = machine;
+
+	if (page < RIG_RAM)
+		tlb_protect(r->c, r->ram + page);
+}
+
 static const struct core_environment rig_environment = {
-	.page = rig_page, .mmio_read = rig_mmio_read, .mmio_write = rig_mmio_write,
+	.protect_code = rig_protect_code, .page = rig_page, .mmio_read = rig_mmio_read, .mmio_write = rig_mmio_write,
 	.interrupt_pending = rig_no_interrupt, .interrupt_acknowledge = rig_no_interrupt,
 };
 
@@ -391,6 +399,14 @@ static inline enum step rig_step(struct rig *r, const u8 *bytes, unsigned count)
 }
 
 #define RIG_STEP(r, ...) rig_step((r), (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+
+/* Writes code at cpu.rip and lets the run loop execute `instructions` of it, or until it stops. */
+static inline enum core_exit rig_run(struct rig *r, const u8 *bytes, unsigned count, unsigned instructions)
+{
+	memcpy(r->ram + (u32)(r->cpu->segment[SEG_CS].base + r->cpu->rip), bytes, count);
+	core_flush_blocks(r->c);
+	return core_run(r->c, instructions);
+}
 
 /* The pending event as one number: vector, and error code + 1 above it if there is one. 0x100: none. */
 #define RIG_NO_EVENT 0x100u

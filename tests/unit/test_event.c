@@ -562,6 +562,28 @@ TEST("INT n in virtual-8086 mode goes one of six ways, by IOPL, CR4.VME and the 
 	rig_free(r);
 }
 
+TEST("VIF and VIP both set are #GP before the next instruction, where virtual interrupts are on")
+{
+	static const struct { u8 mode; u64 cr4, rflags; unsigned handler; } cases[] = {
+		{ RIG_V86, CR4_VME, RFLAGS_VIF | RFLAGS_VIP, VECTOR_GP },
+		{ RIG_V86, CR4_VME, RFLAGS_VIP, RIG_NO_EVENT },
+		{ RIG_V86, 0, RFLAGS_VIF | RFLAGS_VIP, RIG_NO_EVENT },
+		{ RIG_PROTECTED32_USER, CR4_PVI, RFLAGS_VIF | RFLAGS_VIP, VECTOR_GP },
+		{ RIG_PROTECTED32_USER, CR4_VME, RFLAGS_VIF | RFLAGS_VIP, RIG_NO_EVENT },
+		{ RIG_PROTECTED32, CR4_PVI, RFLAGS_VIF | RFLAGS_VIP, RIG_NO_EVENT },
+	};
+	struct rig *r = rig_new("max-intel");
+
+	for (unsigned n = 0; n < ARRAY_LENGTH(cases); n++) {
+		rig_enter(r, cases[n].mode);
+		r->cpu->cr4 = cases[n].cr4;
+		r->cpu->rflags |= cases[n].rflags;
+		(void)rig_run(r, (const u8[]){ 0x90, 0x90 }, 2, 1);
+		check_case("handler", n, rig_handler(r), cases[n].handler);
+	}
+	rig_free(r);
+}
+
 /* ---- flags, payload, blocking ---- */
 
 TEST("RF is set in the image of faults only")

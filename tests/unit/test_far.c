@@ -462,8 +462,8 @@ TEST("IRET changes IF and IOPL only as far as privilege goes, the upper half onl
 TEST("IRETD at CPL 0 with VM in the image enters virtual-8086 mode with all its segments")
 {
 	const u64 slot[] = {
-		0x1234, 0x1111, RFLAGS_VM | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VIF, 0xfff0, 0x2222, 0x3333, 0x4444, 0x5555,
-		0x6666,
+		0x1234, 0x1111, RFLAGS_VM | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VIF,
+		0xfff0, 0x2222, 0x3333, 0x4444, 0x5555, 0x6666,
 	};
 	struct rig *r = rig_new("max-intel");
 
@@ -691,6 +691,27 @@ TEST("SYSRET leaves SS's attributes alone on AMD's processors and makes them fla
 		CHECK_EQ(!(r->cpu->segment[SEG_SS].attributes & SEGMENT_UNUSABLE), vendors[n].usable);
 		rig_free(r);
 	}
+}
+
+TEST("SYSCALL and SYSRET single-step by the TF that they load, not by the one that they found")
+{
+	static const u8 syscall[] = { 0x0f, 0x05 }, sysret[] = { 0x48, 0x0f, 0x07 };
+	struct rig *r = rig_new("max-intel");
+
+	rig_enter(r, RIG_LONG_USER);
+	fill_msrs(r);
+	r->cpu->lstar = RIG_TASK_CODE;
+	r->cpu->rflags |= RFLAGS_TF;
+	CHECK_EQ(rig_run(r, syscall, sizeof(syscall), 1), CORE_EXIT_BUDGET);
+	CHECK_EQ(r->cpu->rip, RIG_TASK_CODE);
+	CHECK_EQ(r->cpu->pending_debug, 0);
+	CHECK(r->cpu->gpr[GPR_R11] & RFLAGS_TF);
+	CHECK_EQ(rig_run(r, sysret, sizeof(sysret), 1), CORE_EXIT_BUDGET);
+	CHECK_EQ(rig_handler(r), VECTOR_DB); /* before the program's first instruction */
+	CHECK_EQ(stacked(r, 0, 8), RIG_CODE + 2);
+	CHECK_EQ(stacked(r, 1, 8), 0x33);
+	CHECK(r->cpu->dr6 & DR6_BS);
+	rig_free(r);
 }
 
 /* ---- SYSENTER, SYSEXIT ---- */
