@@ -520,3 +520,30 @@ TEST("a bit string's offset is signed and reaches before its base")
 	CHECK_EQ(rig_get(r, RIG_DATA - 8, 4), 0);
 	rig_free(r);
 }
+
+TEST("trailing-bit manipulation fills, isolates and masks as its names say")
+{
+	static const struct { u8 opcode, digit; u32 want; } cases[] = {
+		{ 0x01, 1, 0xb0 },       /* BLCFILL: trailing ones cleared */
+		{ 0x01, 2, 0xb7 },       /* BLSFILL: trailing zeros set */
+		{ 0x01, 3, 0xbf },       /* BLCS: the lowest zero set */
+		{ 0x01, 4, 0 },          /* TZMSK: ones where zeros trail */
+		{ 0x01, 5, 0x08 },       /* BLCIC: the lowest zero alone */
+		{ 0x01, 6, 0xfffffffe }, /* BLSIC: all but the lowest one */
+		{ 0x01, 7, 0xfffffff8 }, /* T1MSKC: zeros where ones trail */
+		{ 0x02, 1, 0x0f },       /* BLCMSK: up to the lowest zero */
+		{ 0x02, 6, 0xfffffff7 }, /* BLCI: all but the lowest zero */
+	};
+	struct rig *r = enter(RIG_LONG);
+
+	for (unsigned n = 0; n < ARRAY_LENGTH(cases); n++) {
+		gpr(r)[GPR_RBX] = 0xb7;
+		CHECK_EQ(RIG_STEP(r, 0x8f, 0xe9, 0x78, cases[n].opcode, (u8)(0xc3 | cases[n].digit << 3)), STEP_NEXT);
+		CHECK_EQ(gpr(r)[GPR_RAX], cases[n].want);
+		CHECK_EQ(status_is(r, RFLAGS_ZF), !cases[n].want);
+		CHECK(!status_is(r, RFLAGS_CF));
+	}
+	CHECK_EQ(RIG_STEP(r, 0x8f, 0xea, 0x78, 0x10, 0xc3, 0x04, 0x03, 0x00, 0x00), STEP_NEXT); /* bextr: 3 bits from 4 */
+	CHECK_EQ(gpr(r)[GPR_RAX], 3);
+	rig_free(r);
+}
