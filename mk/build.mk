@@ -9,7 +9,7 @@ LIBS := -lzstd -llzma -lz -llz4 -lpthread
 , := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wvla $(WERROR)
 OPTIMIZE := $(if $(SANITIZE),-O1 -fsanitize=address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2)
-CFLAGS_ALL := -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) -Isrc -fno-strict-aliasing -D_GNU_SOURCE \
+CFLAGS_ALL := -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) -Isrc -fno-strict-aliasing -fcf-protection=none -D_GNU_SOURCE \
 	-DSUBRING_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 
 SOURCES := $(sort $(shell find src -name '*.c'))
