@@ -3,6 +3,8 @@
 #include "base/string.h"
 #include "cpu/tlb.h"
 #include "x86/model.h"
+#include "x86/msr.h"
+#include "x86/cr4.h"
 
 /* Refuses a value: #GP(0) at op. */
 static bool refuse(struct core *c, const struct op *op)
@@ -11,11 +13,21 @@ static bool refuse(struct core *c, const struct op *op)
 	return false;
 }
 
-bool control_is_canonical(const struct core *c, u64 address)
+static bool is_canonical(u64 address, bool five_levels)
 {
-	unsigned shift = c->cpu.cr4 & CR4_LA57 ? 7 : 16;
+	unsigned shift = five_levels ? 7 : 16;
 
 	return (u64)((s64)(address << shift) >> shift) == address;
+}
+
+bool control_is_canonical(const struct core *c, u64 address)
+{
+	return is_canonical(address, c->cpu.cr4 & CR4_LA57);
+}
+
+bool control_is_canonical_base(const struct core *c, u64 address)
+{
+	return is_canonical(address, feature_has(&c->features, FEAT_LA57));
 }
 
 /* ---- PDPTE registers ("PDPTE Registers") ---- */
@@ -156,27 +168,9 @@ bool control_load_cr3(struct core *c, const struct op *op, u64 value)
 /* Changing one of these changes what a cached translation means. */
 #define CR4_FLUSHES (CR4_PSE | CR4_PAE | CR4_PGE | CR4_LA57 | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS)
 
-static const struct {
-	u64 bits;
-	u8 feature;
-} cr4_features[] = {
-	{ CR4_VME | CR4_PVI, FEAT_VME }, { CR4_TSD, FEAT_TSC }, { CR4_DE, FEAT_DE }, { CR4_PSE, FEAT_PSE },
-	{ CR4_PAE, FEAT_PAE }, { CR4_MCE, FEAT_MCE }, { CR4_PGE, FEAT_PGE }, { CR4_PCE, FEAT_MMX },
-	{ CR4_PCE, FEAT_PGE }, { CR4_OSFXSR, FEAT_FXSR }, { CR4_OSXMMEXCPT, FEAT_SSE },
-	{ CR4_UMIP, FEAT_UMIP }, { CR4_LA57, FEAT_LA57 }, { CR4_VMXE, FEAT_VMX }, { CR4_FSGSBASE, FEAT_FSGSBASE },
-	{ CR4_PCIDE, FEAT_PCID }, { CR4_OSXSAVE, FEAT_XSAVE },
-	{ CR4_SMEP, FEAT_SMEP }, { CR4_SMAP, FEAT_SMAP }, { CR4_PKE, FEAT_PKU }, { CR4_CET, FEAT_CET_SS },
-	{ CR4_CET, FEAT_CET_IBT }, { CR4_PKS, FEAT_PKS },
-};
-
 u64 control_cr4_allowed(const struct core *c)
 {
-	u64 allowed = 0;
-
-	for (size_t i = 0; i < ARRAY_LENGTH(cr4_features); i++)
-		if (feature_has(&c->features, (enum feature)cr4_features[i].feature))
-			allowed |= cr4_features[i].bits;
-	return allowed;
+	return cr4_allowed(&c->features);
 }
 
 static bool may_write_cr4(const struct core *c, u64 value)
@@ -230,9 +224,10 @@ bool control_write_cr8(struct core *c, const struct op *op, u64 value)
 u64 control_efer_allowed(const struct core *c)
 {
 	const struct feature_set *f = &c->features;
+	bool nx = feature_has(f, FEAT_NX) && (c->amd || !(c->cpu.misc_enable & MISC_ENABLE_XD_DISABLE));
 
 	return (feature_has(f, FEAT_SYSCALL) ? EFER_SCE : 0) | (feature_has(f, FEAT_LM) ? EFER_LME | EFER_LMA : 0) |
-	       (feature_has(f, FEAT_NX) ? EFER_NXE : 0) | (feature_has(f, FEAT_SVM) ? EFER_SVME : 0) |
+	       (nx ? EFER_NXE : 0) | (feature_has(f, FEAT_SVM) ? EFER_SVME : 0) |
 	       (feature_has(f, FEAT_FXSR_OPT) ? EFER_FFXSR : 0) | (feature_has(f, FEAT_AUTO_IBRS) ? EFER_AIBRSE : 0);
 }
 
