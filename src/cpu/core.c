@@ -87,7 +87,7 @@ static void execution_reset(struct core *c)
 	cpu->dr7 = DR7_FIXED;
 	cpu->interruptibility = 0;
 	cpu->pending_debug = 0;
-	cpu->nmi_pending = false;
+	cpu->nmis_pending = 0;
 	cpu->monitor_armed = false;
 	cpu->event.valid = false;
 	cpu->activity = c->processor ? CPU_WAIT_FOR_SIPI : CPU_ACTIVE;

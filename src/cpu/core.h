@@ -244,6 +244,12 @@ enum core_exit core_run(struct core *c, u64 instructions);
 /* Makes another thread's core_run return (or take an interrupt) soon. Any thread. */
 void core_attention(struct core *c);
 
+/*
+ * An NMI arrives. One can be pending behind the one that is being handled, or on its way to be; more are lost ("Handling
+ * Multiple NMIs"). The thread that runs the core, or none at that moment.
+ */
+void core_nmi(struct core *c);
+
 /* Instructions retired so far, exact also inside an instruction that is being executed. */
 u64 core_retired(const struct core *c);
 

@@ -125,7 +125,7 @@ struct cpu {
 	u32 activity;          /* enum cpu_activity */
 	u32 interruptibility;  /* CPU_BLOCKED_BY_* */
 	u64 pending_debug;     /* DR6 bits of a #DB trap to take before the next instruction */
-	bool nmi_pending;
+	u8 nmis_pending;       /* 0 to 2: one may come while another is on its way to its handler */
 	struct cpu_event event; /* being delivered; valid only inside a step or while state is saved in between */
 
 	u64 monitor_gpa; /* MONITOR's armed line */

@@ -9,6 +9,7 @@
 #include "cpu/control.h"
 #include "cpu/cpuid_leaf.h"
 #include "cpu/xsave.h"
+#include "x86/msr.h"
 
 #define LEAF_STRUCTURED_FEATURES 0x7u
 #define LEAF_XSAVE 0xdu
@@ -54,8 +55,6 @@ static bool has(const struct core *c, enum feature f)
 
 /* ---- vendor and version ---- */
 
-#define MISC_ENABLE_MONITOR BIT(18)
-#define MISC_ENABLE_LIMIT_CPUID BIT(22)
 #define LIMITED_LEAF 2u
 
 /* The highest leaf of the range that starts at base: the model's, or higher if an added feature is reported there. */
@@ -145,6 +144,7 @@ void cpuid_leaf_version(const struct core *c, u32 leaf, u32 subleaf, u32 out[4])
 
 #define EXTENDED_EDX_SYSCALL BIT(11)
 #define EXTENDED_EDX_APIC BIT(9)
+#define EXTENDED_EDX_NX BIT(20)
 #define EXTENDED_ECX_CMP_LEGACY BIT(1)
 /* The bits of leaf 1's EDX that AMD repeats. */
 #define EXTENDED_EDX_SHARED (BITS(9, 0) | BITS(17, 12) | BITS(24, 23))
@@ -159,6 +159,8 @@ void cpuid_leaf_extended_version(const struct core *c, u32 leaf, u32 subleaf, u3
 	if (!c->amd) {
 		if (!cpu_in_64bit_mode(&c->cpu))
 			out[CPUID_EDX] &= ~(u32)EXTENDED_EDX_SYSCALL;
+		if (c->cpu.misc_enable & MISC_ENABLE_XD_DISABLE)
+			out[CPUID_EDX] &= ~(u32)EXTENDED_EDX_NX;
 		return;
 	}
 	cpuid_read(c, 1, 0, version);

@@ -361,11 +361,11 @@ static bool deliver_gate(struct core *c, const struct delivery *d)
 /* What an exception tells beside its error code; real processors set it when they find the exception. */
 static void note_payload(struct core *c, const struct cpu_event *e)
 {
-	if (e->type != EVENT_EXCEPTION)
-		return;
-	if (e->vector == VECTOR_PF)
+	bool int1 = e->type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION;
+
+	if (e->type == EVENT_EXCEPTION && e->vector == VECTOR_PF)
 		c->cpu.cr2 = e->payload;
-	if (e->vector == VECTOR_DB) {
+	if ((e->type == EVENT_EXCEPTION || int1) && e->vector == VECTOR_DB) {
 		c->cpu.dr6 = (c->cpu.dr6 & ~DR6_HITS) | e->payload;
 		c->cpu.dr7 &= ~DR7_GD;
 		c->cpu.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);

@@ -158,7 +158,7 @@ static bool invpcid_valid(const struct core *c, u64 type, const struct invpcid_d
 		return false;
 	if (type <= INVPCID_CONTEXT && d->pcid && !(c->cpu.cr4 & CR4_PCIDE))
 		return false;
-	return type != INVPCID_ADDRESS || control_is_canonical(c, d->address);
+	return type != INVPCID_ADDRESS || control_is_canonical_base(c, d->address);
 }
 
 static void invpcid(struct core *c, enum invpcid_type type, const struct invpcid_descriptor *d)

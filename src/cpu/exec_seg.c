@@ -203,7 +203,7 @@ static bool load_task_register(struct core *c, const struct op *op, u16 selector
 				return false;
 			if (!(descriptor_attributes(&d) & SEGMENT_P))
 				bad = VECTOR_NP;
-			else if (control_is_canonical(c, descriptor_segment(&d, selector).base))
+			else if (control_is_canonical_base(c, descriptor_segment(&d, selector).base))
 				bad = 0;
 		}
 	}
@@ -256,7 +256,7 @@ static enum step exec_load_table(struct core *c, const struct op *op)
 	memcpy(&table.limit, pseudo_descriptor, 2);
 	memcpy(&table.base, pseudo_descriptor + 2, bytes - 2);
 	if (op->insn.mode == INSN_MODE_64) {
-		if (!control_is_canonical(c, table.base))
+		if (!control_is_canonical_base(c, table.base))
 			return core_raise_gp(c, op, 0);
 	} else if (op->insn.opsize == 2) {
 		table.base &= PSEUDO_DESCRIPTOR_BASE16;
@@ -412,7 +412,7 @@ static enum step exec_write_base(struct core *c, const struct op *op)
 
 	if (!(c->cpu.cr4 & CR4_FSGSBASE))
 		return core_raise_ud(c, op);
-	if (!control_is_canonical(c, base))
+	if (!control_is_canonical_base(c, base))
 		return core_raise_gp(c, op, 0);
 	c->cpu.segment[seg].base = base;
 	EXEC_NEXT(c, op);

@@ -61,10 +61,17 @@ static enum step exec_rdpid(struct core *c, const struct op *op)
 	EXEC_NEXT(c, op);
 }
 
-/* CPUID reports no performance counter, so every index is out of range, whatever CR4.PCE allows. */
+#define AMD_COUNTERS 4
+
+/* Intel's processors have no performance counter, whatever CR4.PCE allows; AMD's counters stand still. */
 static enum step exec_rdpmc(struct core *c, const struct op *op)
 {
-	return core_raise_gp(c, op, 0);
+	if (!c->amd || (u32)c->cpu.gpr[GPR_RCX] >= AMD_COUNTERS)
+		return core_raise_gp(c, op, 0);
+	if (!(c->cpu.cr4 & CR4_PCE) && !privileged(c, op))
+		return STEP_FAULT;
+	write_edx_eax(c, 0);
+	EXEC_NEXT(c, op);
 }
 
 /* ---- model-specific registers ---- */

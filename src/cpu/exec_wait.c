@@ -8,6 +8,7 @@
 #include "cpu/access.h"
 #include "cpu/exec_sys.h"
 #include "cpu/tlb.h"
+#include "x86/msr.h"
 
 /* ---- flags ---- */
 
@@ -82,8 +83,6 @@ enum step exec_hlt(struct core *c, const struct op *op)
 	c->cpu.activity = CPU_HALTED;
 	return exec_break(c, op);
 }
-
-#define MISC_ENABLE_MONITOR BIT(18)
 
 #define WAIT_INTERRUPT_BREAK BIT(0) /* ECX: an interrupt wakes even if IF is 0 */
 #define WAITX_TIMER BIT(1)          /* ECX: EBX is a time limit */

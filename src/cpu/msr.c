@@ -111,7 +111,7 @@ bool msr_write(struct core *c, u32 msr, u64 value)
 	case KIND_MASKED:
 		return store(row_field(c, row), value & row->value, true);
 	case KIND_ADDRESS:
-		return store(row_field(c, row), value, control_is_canonical(c, value));
+		return store(row_field(c, row), value, control_is_canonical_base(c, value));
 	case KIND_CONSTANT:
 		return false;
 	case KIND_IGNORED:

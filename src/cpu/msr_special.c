@@ -221,12 +221,9 @@ bool msr_read_microcode(struct core *c, u32 msr, u64 *value)
 	return true;
 }
 
-#define MISC_ENABLE_FAST_STRINGS BIT(0)
-#define MISC_ENABLE_BTS_UNAVAILABLE BIT(11)
-#define MISC_ENABLE_PEBS_UNAVAILABLE BIT(12)
-#define MISC_ENABLE_MONITOR BIT(18)
-#define MISC_ENABLE_LIMIT_CPUID BIT(22)
 #define MISC_ENABLE_READ_ONLY (MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE)
+/* Heat, voltage and bus arbitration: kept without effect. */
+#define MISC_ENABLE_KEPT (MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL | MISC_ENABLE_SPEEDSTEP | MISC_ENABLE_XTPR_DISABLE)
 
 bool msr_read_misc_enable(struct core *c, u32 msr, u64 *value)
 {
@@ -237,8 +234,9 @@ bool msr_read_misc_enable(struct core *c, u32 msr, u64 *value)
 
 bool msr_write_misc_enable(struct core *c, u32 msr, u64 value)
 {
-	u64 monitor = feature_has(&c->features, FEAT_MONITOR) ? MISC_ENABLE_MONITOR : 0;
-	u64 writable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_LIMIT_CPUID | monitor;
+	u64 writable = MISC_ENABLE_KEPT | MISC_ENABLE_LIMIT_CPUID |
+		       (feature_has(&c->features, FEAT_MONITOR) ? MISC_ENABLE_MONITOR : 0) |
+		       (feature_has(&c->features, FEAT_NX) ? MISC_ENABLE_XD_DISABLE : 0);
 
 	(void)msr;
 	if (value & ~(writable | MISC_ENABLE_READ_ONLY))

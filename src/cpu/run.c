@@ -23,6 +23,15 @@ void core_attention(struct core *c)
 	atomic_store(&c->attention, 1);
 }
 
+void core_nmi(struct core *c)
+{
+	unsigned limit = c->cpu.interruptibility & CPU_BLOCKED_BY_NMI ? 1 : 2;
+
+	if (c->cpu.nmis_pending < limit)
+		c->cpu.nmis_pending++;
+	core_attention(c);
+}
+
 static void retire(struct core *c, unsigned instructions)
 {
 	c->cpu.retired += instructions;
@@ -49,9 +58,9 @@ static bool take_debug_trap(struct core *c)
 
 static bool take_nmi(struct core *c)
 {
-	if (!c->cpu.nmi_pending || c->cpu.interruptibility & (CPU_BLOCKED_BY_NMI | SHADOW))
+	if (!c->cpu.nmis_pending || c->cpu.interruptibility & (CPU_BLOCKED_BY_NMI | SHADOW))
 		return false;
-	c->cpu.nmi_pending = false;
+	c->cpu.nmis_pending--;
 	return event_raise(c, EVENT_NMI, VECTOR_NMI, 0);
 }
 
@@ -80,9 +89,14 @@ static bool virtual_interrupt_due(const struct cpu *cpu)
 	return cpu_in_v86_mode(cpu) ? cpu->cr4 & CR4_VME : cpu_cpl(cpu) == 3 && cpu->cr4 & CR4_PVI;
 }
 
-/* Single-stepping goes by the TF that an instruction found; only SYSCALL and SYSRET, by the one they loaded. */
+/*
+ * Single-stepping goes by the TF that an instruction found; only SYSCALL and SYSRET, by the one they loaded. A load of SS is
+ * not stepped over: what data breakpoints it hit waits out its shadow, its single step is lost.
+ */
 static bool step_traps(const struct core *c, const struct block *b, bool found)
 {
+	if (c->cpu.interruptibility & CPU_BLOCKED_BY_MOV_SS)
+		return false;
 	if (b->op[0].insn.op != INSN_SYSCALL && b->op[0].insn.op != INSN_SYSRET)
 		return found;
 	return c->cpu.rflags & RFLAGS_TF;
@@ -186,10 +200,14 @@ static void run_stepped(struct core *c)
 		step = block_run(c, b);
 	}
 	if (step == STEP_NEXT || step == STEP_BREAK || step == STEP_TRAP) {
-		/* The shadow lasts one instruction; one that this instruction made itself stays. */
-		if (shadow && (c->cpu.interruptibility & SHADOW) == shadow)
-			c->cpu.interruptibility &= ~shadow;
+		/* The shadow lasts one instruction. Of two loads of SS in a row only the first makes one. */
+		c->cpu.interruptibility &= ~shadow;
 		c->cpu.pending_debug |= c->debug_hits | (step != STEP_TRAP && step_traps(c, b, trap) ? DR6_BS : 0);
+	}
+	if (step == STEP_TRAP && c->cpu.event.type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) {
+		/* INT1 is a debug exception itself: it brings along what else there is. */
+		c->cpu.event.payload = c->cpu.pending_debug;
+		c->cpu.pending_debug = 0;
 	}
 	step_finish(c, b, step);
 }

@@ -329,5 +329,5 @@ bool segment_prepare_ldt(struct core *c, const struct op *op, enum vector bad, u
 	if (cpu_in_long_mode(&c->cpu) && !descriptor_read_high(c, op, bad, selector, &d))
 		return false;
 	*out = descriptor_segment(&d, selector);
-	return control_is_canonical(c, out->base) || refuse(c, op, bad, selector);
+	return control_is_canonical_base(c, out->base) || refuse(c, op, bad, selector);
 }

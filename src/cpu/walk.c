@@ -154,7 +154,8 @@ static u8 walk_rights(struct walk *w, u64 leaf)
 			key_rights = 0;
 		else if (bits & 2 && (w->mode == TLB_USER || cpu->cr0 & CR0_WP))
 			key_rights = RIGHT_READ;
-		if (w->access != ACCESS_EXECUTE && rights & BIT(w->access) && !(key_rights & BIT(w->access)))
+		/* Told even if the access is refused for other reasons too ("Page-Fault Exceptions"). */
+		if (w->access != ACCESS_EXECUTE && !(key_rights & BIT(w->access)))
 			w->error |= PF_ERROR_PK;
 		rights &= key_rights | RIGHT_EXECUTE;
 	}

@@ -124,7 +124,12 @@ void lapic_timer_set_tsc_deadline(struct lapic *l, u64 deadline)
 		return;
 	}
 	tsc = l->bus->hooks->tsc(l->bus->machine, l->processor);
+	if (deadline <= tsc) {
+		lapic_timer_stop(l);
+		expire(l);
+		return;
+	}
 	now = clock_now(l->bus->clock);
-	left = deadline > tsc ? deadline - tsc : 0;
+	left = deadline - tsc;
 	set_deadline(l, left < CLOCK_NEVER - now ? now + left : CLOCK_NEVER);
 }

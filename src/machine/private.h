@@ -11,6 +11,7 @@
 #define VCPU_REQUEST_INIT 1u
 #define VCPU_REQUEST_STARTUP 2u
 #define VCPU_REQUEST_NMI 4u
+#define VCPU_REQUEST_SECOND_NMI 8u /* came before the first was passed on; further ones are lost, as in the processor */
 
 struct vcpu {
 	struct machine *machine;

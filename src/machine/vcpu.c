@@ -31,7 +31,8 @@ void vcpu_request(struct vcpu *vcpu, u32 request)
 	/* An INIT undoes a start-up that has not happened yet. */
 	if (request == VCPU_REQUEST_INIT)
 		atomic_fetch_and(&vcpu->requests, ~VCPU_REQUEST_STARTUP);
-	atomic_fetch_or(&vcpu->requests, request);
+	if (atomic_fetch_or(&vcpu->requests, request) & request & VCPU_REQUEST_NMI)
+		atomic_fetch_or(&vcpu->requests, VCPU_REQUEST_SECOND_NMI);
 	vcpu_call(vcpu);
 }
 
@@ -58,6 +59,8 @@ static void comply(struct vcpu *vcpu)
 	if (requests & VCPU_REQUEST_STARTUP)
 		engine->startup(vcpu->engine, atomic_load(&vcpu->startup_vector));
 	if (requests & VCPU_REQUEST_NMI)
+		engine->nmi(vcpu->engine);
+	if (requests & VCPU_REQUEST_SECOND_NMI)
 		engine->nmi(vcpu->engine);
 }
 

@@ -137,8 +137,7 @@ static void soft_startup(struct engine_vcpu *vcpu, u8 vector)
 
 static void soft_nmi(struct engine_vcpu *vcpu)
 {
-	vcpu->core->cpu.nmi_pending = true;
-	core_attention(vcpu->core);
+	core_nmi(vcpu->core);
 }
 
 static u64 soft_retired(const struct engine_vcpu *vcpu)
