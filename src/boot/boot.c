@@ -56,7 +56,7 @@ static bool load_plain_elf(struct memory *memory, const struct boot_config *conf
 	if (!elf_load(image, memory, &entry, &end, error) ||
 	    !linux_place_parameters(memory, config, &header, (struct linux_extent){ 0, end }, error))
 		return false;
-	if (!(image->is64 ? start_long_mode(memory, cpu, entry, error) :
+	if (!(image->is64 ? start_long_mode(memory, &config->features, cpu, entry, START_4_LEVELS, error) :
 			    start_protected_mode(memory, cpu, entry, error)))
 		return false;
 	cpu->gpr[GPR_RSI] = PLACE_PARAMETERS;

@@ -15,6 +15,7 @@
 #include "cpu/cpu.h"
 #include "host/host.h"
 #include "machine/memory.h"
+#include "x86/feature.h"
 
 #define BOOT_MAX_MODULES 64u
 #define BOOT_MAX_CMDLINE 4096u /* bytes, with the final zero */
@@ -38,7 +39,11 @@ struct boot_config {
 	const char *cmdline;     /* never NULL */
 	struct boot_module modules[BOOT_MAX_MODULES]; /* Multiboot and PVH */
 	unsigned module_count;
-	gpa_t rsdp; /* ACPI root pointer, 0: none. The machine fills it in */
+
+	/* The machine fills in what follows. */
+	struct feature_set features; /* the processors' */
+	u32 tsc_khz;                 /* the time-stamp counter's frequency if CPUID does not tell it, else 0 */
+	gpa_t rsdp;                  /* ACPI root pointer, 0: none */
 };
 
 /*

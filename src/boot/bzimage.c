@@ -1,10 +1,10 @@
 /*
  * Linux's bzImage, and the older zImage ("The Linux/x86 Boot Protocol").
  *
- * A 64-bit kernel's compressed payload is unpacked here, on the host, in a fraction of the time the guest would take:
- * what comes out is the vmlinux, loaded where it was linked and entered as the kernel's own decompressor would enter
- * it. (So the kernel stays at its link address: no KASLR.) A payload that we cannot unpack is left to the decompressor
- * in the image, by the 64-bit protocol; a 32-bit kernel starts by the 32-bit protocol.
+ * The kernel's compressed payload is unpacked here, on the host, in a fraction of the time the guest would take: what
+ * comes out is the vmlinux, loaded where it was linked and entered as the kernel's own decompressor would enter it,
+ * with 5-level paging if kernel and processors have it. (So the kernel stays at its link address: no KASLR.) A payload
+ * that we cannot unpack is left to the decompressor in the image, by the 64-bit or the 32-bit protocol.
  */
 #include "base/bits.h"
 #include "boot/blob.h"
@@ -99,7 +99,7 @@ static bool unpack(const struct bzimage *image, u64 limit, struct boot_blob *vml
 	u8 *unpacked;
 
 	*vmlinux = (struct boot_blob){ 0 };
-	if (header->version < PROTOCOL_2_08 || !is_64bit(image))
+	if (header->version < PROTOCOL_2_08)
 		return true;
 	if (!blob_holds(image->code, header->payload_offset, header->payload_length)) {
 		host_error_set(error,
@@ -115,6 +115,15 @@ static bool unpack(const struct bzimage *image, u64 limit, struct boot_blob *vml
 	return true;
 }
 
+/* As the decompressor chooses. */
+static enum start_paging wanted_paging(const struct boot_config *config, const struct linux_setup_header *header)
+{
+	bool wanted = header->version >= PROTOCOL_2_12 && header->xloadflags & LINUX_XLF_5LEVEL_ENABLED &&
+		      feature_has(&config->features, FEAT_LA57) && !linux_cmdline_names(config->cmdline, "no5lvl");
+
+	return wanted ? START_5_LEVELS : START_4_LEVELS;
+}
+
 /* Loads the unpacked kernel. */
 static bool load_vmlinux(struct memory *memory, const struct boot_config *config, const struct bzimage *image,
 			 struct boot_blob vmlinux, struct cpu *cpu, struct host_error *error)
@@ -128,8 +137,11 @@ static bool load_vmlinux(struct memory *memory, const struct boot_config *config
 		return false;
 	/* init_size counts what the kernel uses before it reads the memory map. */
 	extent.end = max_u64(extent.end, min_u64(header->pref_address, MEMORY_HIGH_BASE) + header->init_size);
-	return linux_place_parameters(memory, config, header, extent, error) &&
-	       start_long_mode(memory, cpu, entry, error);
+	if (!linux_place_parameters(memory, config, header, extent, error))
+		return false;
+	if (!elf.is64)
+		return start_protected_mode(memory, cpu, entry, error);
+	return start_long_mode(memory, &config->features, cpu, entry, wanted_paging(config, header), error);
 }
 
 /* Loads the image as it is; it unpacks itself. */
@@ -150,8 +162,9 @@ static bool load_compressed(struct memory *memory, const struct boot_config *con
 	    !linux_place_parameters(memory, config, header,
 				    (struct linux_extent){ at, at + max_u64(room, image->code.size) }, error))
 		return false;
-	return is_64bit(image) ? start_long_mode(memory, cpu, at + ENTRY_64_OFFSET, error) :
-				 start_protected_mode(memory, cpu, at, error);
+	if (!is_64bit(image))
+		return start_protected_mode(memory, cpu, at, error);
+	return start_long_mode(memory, &config->features, cpu, at + ENTRY_64_OFFSET, START_4_LEVELS, error);
 }
 
 bool bzimage_load(struct memory *memory, const struct boot_config *config, struct cpu *cpu, struct host_error *error)

@@ -7,6 +7,7 @@
 #include "boot/linux.h"
 
 #include "base/bits.h"
+#include "base/format.h"
 #include "base/string.h"
 #include "boot/memory_map.h"
 #include "boot/place.h"
@@ -54,6 +55,36 @@ static gpa_t place_initrd(struct memory *memory, const struct boot_config *confi
 	return place_bytes(memory, at, config->initrd.bytes, size, "initrd", error) ? at : 0;
 }
 
+bool linux_cmdline_names(const char *cmdline, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = cmdline; *at; at++) {
+		bool starts = at == cmdline || at[-1] == ' ';
+
+		if (starts && !strncmp(at, name, length) && (!at[length] || at[length] == ' ' || at[length] == '='))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Tells the kernel about the time-stamp counter what CPUID does not, unless the user had a word in it ("The kernel's
+ * command-line parameters": tsc=reliable is for virtual machines). Otherwise Linux measures its frequency against the
+ * PIT, and then has a watchdog compare it with the count of timer ticks. All our timers follow one clock, but a
+ * processor that the host keeps waiting misses ticks, and Linux blames the counter: it falls back to slower clocks.
+ */
+static void add_tsc(char *cmdline, size_t room, u32 tsc_khz)
+{
+	size_t length = strlen(cmdline);
+	char words[64];
+
+	if (!tsc_khz || linux_cmdline_names(cmdline, "tsc") || linux_cmdline_names(cmdline, "tsc_early_khz"))
+		return;
+	if (length + format(words, sizeof(words), " tsc=reliable tsc_early_khz=%u", tsc_khz) <= room)
+		memcpy(cmdline + length, words, strlen(words) + 1);
+}
+
 /* Returns where it is, 0 if it cannot be. */
 static gpa_t place_cmdline(struct memory *memory, const struct boot_config *config,
 			   const struct linux_setup_header *header, struct host_error *error)
@@ -62,13 +93,17 @@ static gpa_t place_cmdline(struct memory *memory, const struct boot_config *conf
 	u64 room =
 		header->version >= PROTOCOL_2_06 && header->cmdline_size ? header->cmdline_size : DEFAULT_CMDLINE_BYTES;
 	u64 length = strlen(config->cmdline);
+	char cmdline[BOOT_MAX_CMDLINE];
 
+	room = min_u64(room, sizeof(cmdline) - 1);
 	if (length > room) {
 		host_error_set(error, "the command line has %llu characters, but this kernel takes %llu; shorten it",
 			       (unsigned long long)length, (unsigned long long)room);
 		return 0;
 	}
-	return place_string(memory, &strings, config->cmdline, length + 1, "command line", error);
+	memcpy(cmdline, config->cmdline, length + 1);
+	add_tsc(cmdline, room, config->tsc_khz);
+	return place_string(memory, &strings, cmdline, strlen(cmdline) + 1, "command line", error);
 }
 
 static void fill_memory(struct linux_boot_params *params, const struct memory *memory)

@@ -16,6 +16,7 @@
 #define LINUX_KASLR_FLAG BIT(1)
 #define LINUX_XLF_KERNEL_64 BIT(0)    /* xloadflags: there is a 64-bit entry point */
 #define LINUX_XLF_CAN_BE_LOADED_ABOVE_4G BIT(1)
+#define LINUX_XLF_5LEVEL_ENABLED BIT(6)
 
 /* Names as in the protocol's table. */
 struct linux_setup_header {
@@ -90,6 +91,9 @@ struct linux_extent {
 MUST_USE bool linux_place_parameters(struct memory *memory, const struct boot_config *config,
 				     const struct linux_setup_header *header, struct linux_extent kernel,
 				     struct host_error *error);
+
+/* Whether a word of the command line is the name, or starts with name and "=". */
+bool linux_cmdline_names(const char *cmdline, const char *name);
 
 /* A header for a kernel that comes without one: as the newest protocol's, everything allowed. */
 struct linux_setup_header linux_header_for_elf(void);

@@ -13,10 +13,10 @@
 
 #define PLACE_AREA_BASE 0x90000ull
 #define PLACE_PARAMETERS 0x90000ull  /* Linux boot_params, or PVH or Multiboot information: one page */
-#define PLACE_PAGE_TABLES 0x91000ull /* six pages: see start.c */
-#define PLACE_GDT 0x97000ull
-#define PLACE_STACK 0x98000ull       /* grows down to the GDT */
-#define PLACE_STRINGS 0x98000ull     /* command lines, module lists, memory maps */
+#define PLACE_PAGE_TABLES 0x91000ull /* seven pages: see start.c */
+#define PLACE_GDT 0x98000ull
+#define PLACE_STACK 0x99000ull       /* grows down to the GDT */
+#define PLACE_STRINGS 0x99000ull     /* command lines, module lists, memory maps */
 #define PLACE_AREA_END 0x9d000ull
 
 #define PLACE_EBDA 0x9fc00ull /* extended BIOS data area: 1 KiB, the end of low RAM */

@@ -79,16 +79,20 @@ bool start_protected_mode(struct memory *memory, struct cpu *cpu, u64 entry, str
 	return start_flat(memory, cpu, &code32, entry, error);
 }
 
-/* One PML4 page, one directory-pointer page and a directory of 2 MiB pages for each GiB. */
-static bool place_page_tables(struct memory *memory, struct host_error *error)
+/* A PML5 page if wanted, one PML4 page, one directory-pointer page and a directory of 2 MiB pages for each GiB. */
+static bool place_page_tables(struct memory *memory, enum start_paging paging, gpa_t *root, struct host_error *error)
 {
-	static const gpa_t pml4 = PLACE_PAGE_TABLES, pointers = PLACE_PAGE_TABLES + PAGE_SIZE,
-			   directories = PLACE_PAGE_TABLES + 2 * PAGE_SIZE;
-	u64 entry = pointers | PAGE_PRESENT_WRITABLE, table[PAGE_TABLE_ENTRIES];
+	static const gpa_t pml5 = PLACE_PAGE_TABLES, pml4 = pml5 + PAGE_SIZE, pointers = pml4 + PAGE_SIZE,
+			   directories = pointers + PAGE_SIZE;
+	u64 entry = pml4 | PAGE_PRESENT_WRITABLE, table[PAGE_TABLE_ENTRIES];
 
-	if (!place_zeroes(memory, pml4, 2 * PAGE_SIZE, "page tables", error) ||
-	    !place_bytes(memory, pml4, &entry, sizeof(entry), "page tables", error))
+	if (!place_zeroes(memory, pml5, directories - pml5, "page tables", error) ||
+	    !place_bytes(memory, pml5, &entry, sizeof(entry), "page tables", error))
 		return false;
+	entry = pointers | PAGE_PRESENT_WRITABLE;
+	if (!place_bytes(memory, pml4, &entry, sizeof(entry), "page tables", error))
+		return false;
+	*root = paging == START_5_LEVELS ? pml5 : pml4;
 	for (unsigned i = 0; i < MAPPED_DIRECTORIES; i++) {
 		gpa_t directory = directories + i * PAGE_SIZE;
 
@@ -102,13 +106,20 @@ static bool place_page_tables(struct memory *memory, struct host_error *error)
 	return true;
 }
 
-bool start_long_mode(struct memory *memory, struct cpu *cpu, u64 entry, struct host_error *error)
+bool start_long_mode(struct memory *memory, const struct feature_set *features, struct cpu *cpu, u64 entry,
+		     enum start_paging paging, struct host_error *error)
 {
-	if (!place_page_tables(memory, error) || !start_flat(memory, cpu, &code64, entry, error))
+	gpa_t root;
+
+	if (!feature_has(features, FEAT_LM)) {
+		host_error_set(error, "kernel: it needs a 64-bit processor; choose another model");
+		return false;
+	}
+	if (!place_page_tables(memory, paging, &root, error) || !start_flat(memory, cpu, &code64, entry, error))
 		return false;
 	cpu->cr0 |= CR0_PG;
-	cpu->cr3 = PLACE_PAGE_TABLES;
-	cpu->cr4 = CR4_PAE;
+	cpu->cr3 = root;
+	cpu->cr4 = CR4_PAE | (paging == START_5_LEVELS ? CR4_LA57 : 0);
 	cpu->efer = EFER_LME | EFER_LMA;
 	return true;
 }

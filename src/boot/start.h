@@ -11,7 +11,13 @@
  */
 MUST_USE bool start_protected_mode(struct memory *memory, struct cpu *cpu, u64 entry, struct host_error *error);
 
-/* 64-bit mode, the low 4 GiB identity-mapped: the Linux "64-bit Boot Protocol". */
-MUST_USE bool start_long_mode(struct memory *memory, struct cpu *cpu, u64 entry, struct host_error *error);
+enum start_paging { START_4_LEVELS, START_5_LEVELS };
+
+/*
+ * 64-bit mode, the low 4 GiB identity-mapped: the Linux "64-bit Boot Protocol". false: also if the processors have no
+ * such mode.
+ */
+MUST_USE bool start_long_mode(struct memory *memory, const struct feature_set *features, struct cpu *cpu, u64 entry,
+			      enum start_paging paging, struct host_error *error);
 
 #endif

@@ -269,12 +269,22 @@ void machine_destroy(struct machine *machine)
 
 /* ---- loading and resetting ---- */
 
+#define LEAF_TSC_FREQUENCY 0x15u
+#define HZ_PER_KHZ 1000u
+
+static bool tells_tsc_frequency(const struct cpu_model *model)
+{
+	return model->vendor == VENDOR_INTEL && model->max_leaf >= LEAF_TSC_FREQUENCY;
+}
+
 bool machine_load(struct machine *machine, struct host_error *error)
 {
 	const struct engine_ops *engine = machine->config.engine;
 	struct cpu state;
 
 	machine->boot = *machine->config.boot;
+	machine->boot.features = machine->config.features;
+	machine->boot.tsc_khz = tells_tsc_frequency(machine->config.model) ? 0 : CLOCK_TSC_HZ / HZ_PER_KHZ;
 	if (!firmware_place(&machine->board, machine->config.processors, &machine->boot.rsdp, error))
 		return false;
 	for (unsigned i = 0; i < machine->config.processors; i++) {

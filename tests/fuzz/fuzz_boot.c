@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "boot/boot.h"
 #include "driver.h"
+#include "x86/model.h"
 #include "x86/regs.h"
 
 #define MEMORY_BYTES (16ull << 20)
@@ -45,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
+	config.features = model_find("max-intel")->features;
+	config.tsc_khz = 1000000;
 	/* Up to 255 bytes from the end serve as initrd, half of them as a module if odd. */
 	extra = data[0] < size - 1 ? data[0] : 0;
 	config.kernel = copy(data + 1, size - 1 - extra);

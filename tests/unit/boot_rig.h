@@ -31,6 +31,7 @@ static inline struct boot_rig *rig_create(size_t image_bytes)
 	rig->config.kernel = (struct boot_blob){ rig->image, image_bytes };
 	rig->config.kernel_name = "kernel";
 	rig->config.cmdline = "quiet";
+	feature_set(&rig->config.features, FEAT_LM, true);
 	return rig;
 }
 
@@ -165,11 +166,11 @@ static inline void rig_check_protected_mode(const struct boot_rig *rig, u64 entr
 static inline void rig_check_long_mode(const struct boot_rig *rig, u64 entry)
 {
 	const struct cpu *cpu = &rig->cpu;
-	u64 pml4e = rig_get(rig, cpu->cr3, 8);
+	u64 pml4 = cpu->cr4 & CR4_LA57 ? rig_get(rig, cpu->cr3, 8) & PAGE_MASK : cpu->cr3, pml4e = rig_get(rig, pml4, 8);
 
 	CHECK_EQ(cpu->rip, entry);
 	CHECK_EQ(cpu->cr0 & (CR0_PE | CR0_PG), CR0_PE | CR0_PG);
-	CHECK_EQ(cpu->cr4, CR4_PAE);
+	CHECK_EQ(cpu->cr4 & ~CR4_LA57, CR4_PAE);
 	CHECK_EQ(cpu->efer, EFER_LME | EFER_LMA);
 	CHECK(cpu_in_64bit_mode(cpu));
 	CHECK_EQ(cpu->segment[SEG_CS].selector, 0x10);

@@ -60,6 +60,15 @@ static u8 *vmlinux(void)
 	return elf.image;
 }
 
+static u8 *vmlinux32(void)
+{
+	struct boot_rig elf = { .image = calloc(1, VMLINUX_BYTES) };
+	struct rig_segment segment = { 1, 0x1000, 0xc0000000 + PREFERRED, PREFERRED, 0x1000, 0x3000 };
+
+	rig_put_elf32(&elf, PREFERRED + VMLINUX_ENTRY, &segment);
+	return elf.image;
+}
+
 typedef size_t pack_fn(u8 *out, size_t room, const u8 *in, size_t bytes);
 
 static size_t pack_gzip(u8 *out, size_t room, const u8 *in, size_t bytes)
@@ -114,10 +123,9 @@ static size_t pack_lz4(u8 *out, size_t room, const u8 *in, size_t bytes)
 }
 
 /* The image with a packed vmlinux inside, and its unpacked size after it, as Linux's build leaves it. */
-static struct boot_rig *packed_image(pack_fn *pack)
+static struct boot_rig *packed(pack_fn *pack, u8 *kernel)
 {
 	struct boot_rig *rig = image();
-	u8 *kernel = vmlinux();
 	size_t bytes = pack(rig->image + CODE + PAYLOAD_OFFSET, IMAGE_BYTES - CODE - PAYLOAD_OFFSET - 4, kernel,
 			    VMLINUX_BYTES);
 
@@ -126,6 +134,11 @@ static struct boot_rig *packed_image(pack_fn *pack)
 	rig_put(rig, PAYLOAD_OFFSET_FIELD, PAYLOAD_OFFSET, 4);
 	rig_put(rig, PAYLOAD_LENGTH, bytes + 4, 4);
 	return rig;
+}
+
+static struct boot_rig *packed_image(pack_fn *pack)
+{
+	return packed(pack, vmlinux());
 }
 
 static u64 params(const struct boot_rig *rig, u64 offset, unsigned bytes)
@@ -181,9 +194,52 @@ TEST("a payload in an unknown format is left to the kernel's own decompressor, b
 	rig_destroy(rig);
 }
 
-TEST("a kernel without a 64-bit entry point starts at 1 MiB by the 32-bit protocol")
+TEST("a 32-bit kernel's payload is unpacked too, and entered in protected mode")
+{
+	struct boot_rig *rig = packed(pack_xz, vmlinux32());
+
+	rig_put(rig, XLOADFLAGS, 0, 2);
+	CHECK(rig_load(rig));
+	rig_check_protected_mode(rig, PREFERRED + VMLINUX_ENTRY);
+	CHECK_EQ(rig->cpu.gpr[GPR_RSI], PLACE_PARAMETERS);
+	rig_destroy(rig);
+}
+
+TEST("a kernel starts with 5-level paging if it and the processors have it and no5lvl does not forbid it")
 {
 	struct boot_rig *rig = packed_image(pack_gzip);
+
+	feature_set(&rig->config.features, FEAT_LA57, true);
+	CHECK(rig_load(rig));
+	CHECK_EQ(rig->cpu.cr4, CR4_PAE);
+	rig_put(rig, XLOADFLAGS, 0x61, 2);
+	CHECK(rig_load(rig));
+	CHECK_EQ(rig->cpu.cr4, CR4_PAE | CR4_LA57);
+	rig_check_long_mode(rig, PREFERRED + VMLINUX_ENTRY);
+	rig->config.cmdline = "quiet no5lvl";
+	CHECK(rig_load(rig));
+	CHECK_EQ(rig->cpu.cr4, CR4_PAE);
+	rig->config.cmdline = "quiet xno5lvl no5lvlx";
+	CHECK(rig_load(rig));
+	CHECK_EQ(rig->cpu.cr4, CR4_PAE | CR4_LA57);
+	feature_set(&rig->config.features, FEAT_LA57, false);
+	CHECK(rig_load(rig));
+	CHECK_EQ(rig->cpu.cr4, CR4_PAE);
+	rig_destroy(rig);
+}
+
+TEST("a 64-bit kernel is refused on processors that have no 64-bit mode")
+{
+	struct boot_rig *rig = packed_image(pack_gzip);
+
+	feature_set(&rig->config.features, FEAT_LM, false);
+	CHECK(rig_refuses(rig, "another model"));
+	rig_destroy(rig);
+}
+
+TEST("a kernel without a 64-bit entry point that cannot be unpacked starts at 1 MiB by the 32-bit protocol")
+{
+	struct boot_rig *rig = image();
 
 	rig_put(rig, XLOADFLAGS, 0, 2);
 	rig_put(rig, RELOCATABLE, 0, 1);
@@ -282,6 +338,29 @@ TEST("a command line longer than the kernel takes is refused, one of exactly tha
 	CHECK(rig_refuses(rig, "65 characters"));
 	line[64] = 0;
 	CHECK(rig_load(rig));
+	rig_destroy(rig);
+}
+
+static const char *cmdline_with_tsc(struct boot_rig *rig, const char *cmdline)
+{
+	rig->config.cmdline = cmdline;
+	rig->config.tsc_khz = 1000000;
+	CHECK(rig_load(rig));
+	return (const char *)memory_at(&rig->memory, params(rig, CMD_LINE_PTR, 4), 64);
+}
+
+TEST("the kernel is told of a time-stamp counter that CPUID does not describe, unless told or out of room")
+{
+	struct boot_rig *rig = packed_image(pack_gzip);
+	const char *filled = "01234567890123456789012345";
+
+	CHECK(!strcmp(cmdline_with_tsc(rig, "quiet"), "quiet tsc=reliable tsc_early_khz=1000000"));
+	CHECK(!strcmp(cmdline_with_tsc(rig, "notsc xtsc=1"), "notsc xtsc=1 tsc=reliable tsc_early_khz=1000000"));
+	CHECK(!strcmp(cmdline_with_tsc(rig, "tsc=unstable"), "tsc=unstable"));
+	CHECK(!strcmp(cmdline_with_tsc(rig, "quiet tsc_early_khz=5"), "quiet tsc_early_khz=5"));
+	CHECK_EQ(strlen(cmdline_with_tsc(rig, filled)), 61);
+	rig_put(rig, CMDLINE_SIZE, 60, 4);
+	CHECK(!strcmp(cmdline_with_tsc(rig, filled), filled));
 	rig_destroy(rig);
 }
 
