@@ -143,6 +143,14 @@ static void deadline_changed(void *context)
 
 /* ---- making ---- */
 
+/* What does not fit below the PCI hole lies from 4 GiB on, where a model of 32 address bits has nothing. */
+static bool memory_is_addressable(const struct machine_config *config)
+{
+	u64 high_bytes = config->memory_bytes - min_u64(config->memory_bytes, MEMORY_LOW_LIMIT);
+
+	return high_bytes <= BIT(config->model->physical_bits) - MEMORY_HIGH_BASE;
+}
+
 static bool config_valid(const struct machine_config *config, struct host_error *error)
 {
 	if (config->processors < 1 || config->processors > MACHINE_MAX_PROCESSORS)
@@ -151,7 +159,7 @@ static bool config_valid(const struct machine_config *config, struct host_error 
 	else if (config->memory_bytes < MACHINE_MIN_MEMORY)
 		host_error_set(error, "%llu KiB of memory: a machine has at least %llu KiB",
 			       (unsigned long long)config->memory_bytes >> 10, MACHINE_MIN_MEMORY >> 10);
-	else if (config->memory_bytes > BIT(config->model->physical_bits) - MEMORY_HIGH_BASE)
+	else if (!memory_is_addressable(config))
 		host_error_set(error, "%llu MiB of memory are more than this processor model can address",
 			       (unsigned long long)config->memory_bytes >> 20);
 	else

@@ -464,6 +464,16 @@ TEST("too little memory, too many processors and a debug-exit port that is taken
 	CHECK(refused(config, "0x3f8"));
 }
 
+TEST("a model of 32 address bits may have memory up to the PCI hole, and no more")
+{
+	struct machine_config config = config_for(CLOCK_HOST, 1);
+
+	config.model = model_find("486");
+	CHECK_EQ(run_config(power_off, config).end, MACHINE_POWERED_OFF);
+	config.memory_bytes = MEMORY_LOW_LIMIT + 4096;
+	CHECK(refused(config, "address"));
+}
+
 TEST("a kernel that cannot be loaded ends the run before it starts")
 {
 	static const struct boot_config bad = { .kernel_name = "nothing", .cmdline = "" };
