@@ -13,6 +13,8 @@
 
 #define BYTES_PER_LINE 32u
 
+typedef unsigned long long ull; /* what %llx takes */
+
 static void print(const struct svm_dump_sink *sink, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void print(const struct svm_dump_sink *sink, const char *fmt, ...)
@@ -43,10 +45,10 @@ static void dump_parts(u64 value, enum vmcb_field field, const struct svm_dump_s
 	for (size_t i = 0; (part = svm_bitfield_at(field, i)); i++) {
 		rest &= ~part->mask;
 		if (value & part->mask)
-			print(sink, "       %s = 0x%llx", part->name, (unsigned long long)((value & part->mask) >> part->low));
+			print(sink, "       %s = 0x%llx", part->name, (ull)((value & part->mask) >> part->low));
 	}
 	if (rest)
-		print(sink, "       reserved bits 0x%llx", (unsigned long long)rest);
+		print(sink, "       reserved bits 0x%llx", (ull)rest);
 }
 
 static void dump_meaning(const struct vmcb *vmcb, enum vmcb_field field, const struct svm_dump_sink *sink)
@@ -107,7 +109,7 @@ void svm_dump(const struct vmcb *vmcb, bool all, const struct svm_dump_sink *sin
 			dump_bytes(vmcb, info, sink);
 			continue;
 		}
-		print(sink, "  +%03x %s = 0x%llx", info->offset, info->name, (unsigned long long)vmcb_read(vmcb, field));
+		print(sink, "  +%03x %s = 0x%llx", info->offset, info->name, (ull)vmcb_read(vmcb, field));
 		dump_meaning(vmcb, field, sink);
 	}
 }

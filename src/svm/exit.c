@@ -29,7 +29,8 @@ const char *svm_exit_name(u64 code, char out[SVM_EXIT_NAME_SIZE])
 	if (!row)
 		format(out, SVM_EXIT_NAME_SIZE, "reserved");
 	else if (row->numbered)
-		format(out, SVM_EXIT_NAME_SIZE, "VMEXIT_%s%u%s", row->name, (unsigned)(code - (u64)row->first), row->rest);
+		format(out, SVM_EXIT_NAME_SIZE, "VMEXIT_%s%u%s", row->name, (unsigned)code - (unsigned)row->first,
+		       row->rest);
 	else
 		format(out, SVM_EXIT_NAME_SIZE, "VMEXIT_%s", row->name);
 	return out;

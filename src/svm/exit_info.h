@@ -13,7 +13,7 @@
 #define SVM_IOIO_IN BIT(0)
 #define SVM_IOIO_STRING BIT(2)
 #define SVM_IOIO_REP BIT(3)
-#define SVM_IOIO_SIZE BITS(6, 4)         /* one bit: 8, 16 or 32 bits; the field's value is the size in bytes */
+#define SVM_IOIO_SIZE BITS(6, 4)         /* one bit: 8, 16 or 32 bits; the value is the size in bytes */
 #define SVM_IOIO_SIZE_SHIFT 4
 #define SVM_IOIO_ADDRESS_SIZE BITS(9, 7) /* one bit: 16, 32 or 64 bits */
 #define SVM_IOIO_ADDRESS_SIZE_SHIFT 7
@@ -22,11 +22,13 @@
 #define SVM_IOIO_PORT BITS(31, 16)
 #define SVM_IOIO_PORT_SHIFT 16
 
-/* flags: of SVM_IOIO_IN, _STRING and _REP. bytes: 1, 2 or 4. address_bytes: 2, 4 or 8. segment: of a string's operand. */
+/* flags: SVM_IOIO_IN, _STRING, _REP. bytes: 1, 2 or 4. address_bytes: 2, 4 or 8. segment: of a string's operand. */
 static inline u64 svm_ioio_info(u16 port, u64 flags, unsigned bytes, unsigned address_bytes, enum segment segment)
 {
+	u64 operand = flags & SVM_IOIO_STRING ? (u64)segment << SVM_IOIO_SEGMENT_SHIFT : 0;
+
 	return flags | (u64)bytes << SVM_IOIO_SIZE_SHIFT | (u64)(address_bytes / 2) << SVM_IOIO_ADDRESS_SIZE_SHIFT |
-	       (flags & SVM_IOIO_STRING ? (u64)segment << SVM_IOIO_SEGMENT_SHIFT : 0) | (u64)port << SVM_IOIO_PORT_SHIFT;
+	       operand | (u64)port << SVM_IOIO_PORT_SHIFT;
 }
 
 /* EXITINFO1 of accesses to control and debug registers with decode assists ("MOV CRx/DRx Intercepts"). */

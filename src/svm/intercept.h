@@ -29,7 +29,8 @@ static inline bool svm_intercepts(const struct vmcb *vmcb, unsigned position)
 
 static inline void svm_intercept_set(struct vmcb *vmcb, unsigned position, bool on)
 {
-	u32 bit = 1u << (position % SVM_INTERCEPT_BITS), *word = &vmcb->control.intercept[position / SVM_INTERCEPT_BITS];
+	u32 *word = &vmcb->control.intercept[position / SVM_INTERCEPT_BITS];
+	u32 bit = 1u << (position % SVM_INTERCEPT_BITS);
 
 	*word = on ? *word | bit : *word & ~bit;
 }

@@ -1,5 +1,5 @@
 /*
- * Where the I/O and MSR permission maps say whether an access is intercepted. Arithmetic only: the caller reads the map.
+ * Where the I/O and MSR permission maps say whether an access is intercepted. The caller reads the map.
  *
  * "I/O Permissions Map": a bit for each byte-wide port, 12 KiB. "MSR Intercepts": two bits for each MSR, 8 KiB.
  */

@@ -34,7 +34,7 @@ TEST("an I/O access is intercepted if any of its ports is, and no read leaves th
 	static const unsigned sizes[] = { 1, 2, 4 };
 	static const u16 ports[] = { 0, 7, 8, 0x3fe, 0x8000, 0xfffc, 0xffff };
 
-	for (unsigned marked = 0; marked < 0x10003; marked = marked == 0x410 ? 0x7ff0 : marked == 0x8010 ? 0xfff0 : marked + 1) {
+	for (unsigned marked = 0; marked < 0x10003; marked = marked == 0x410 ? 0x7ff0 : marked + 1) {
 		map[marked / 8] |= (u8)(1u << (marked % 8));
 		for (size_t s = 0; s < 3; s++)
 			for (size_t p = 0; p < sizeof(ports) / sizeof(ports[0]); p++)
@@ -158,7 +158,7 @@ TEST("an access needs a user's page at every level, a writable one to write, an 
 	CHECK(!npt_allows(&format, npt_permissions(all, NPT_P | NPT_RW), false, false));
 	CHECK(!npt_allows(&format, npt_permissions(all, NPT_P | NPT_US), true, false));
 	CHECK(npt_allows(&format, npt_permissions(all, NPT_P | NPT_US), false, true));
-	CHECK(!npt_allows(&format, npt_permissions(npt_permissions(all, NPT_P | all | NPT_NX), NPT_P | all), false, true));
+	CHECK(!npt_allows(&format, npt_permissions(npt_permissions(all, NPT_P | NPT_NX | all), all), false, true));
 	format.nx = false;
 	CHECK(npt_allows(&format, all | NPT_NX, false, true));
 }
