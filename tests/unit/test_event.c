@@ -634,13 +634,13 @@ TEST("delivery sets CR2 and DR6, clears DR7.GD and the debug control's flags")
 	CHECK_EQ(r->cpu->dr6, DR6_FIXED | DR6_BT | DR6_BS | BIT(1));
 	CHECK(!(r->cpu->dr7 & DR7_GD));
 	CHECK_EQ(r->cpu->debugctl, 0);
-	/* INT1 is no debug exception in this sense. */
+	/* INT1 is a debug exception without a cause in DR6. */
 	rig_enter(r, RIG_LONG);
 	r->cpu->dr7 |= DR7_GD;
 	CHECK_EQ(RIG_STEP(r, 0xf1), STEP_TRAP);
 	core_deliver_event(r->c);
 	CHECK_EQ(r->cpu->dr6, DR6_FIXED);
-	CHECK(r->cpu->dr7 & DR7_GD);
+	CHECK(!(r->cpu->dr7 & DR7_GD));
 	rig_free(r);
 }
 

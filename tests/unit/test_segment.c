@@ -343,7 +343,7 @@ static void set_system_cases(struct rig *r)
 	rig_set_descriptor(r, 0xe0, RIG_LDT, 0xff, SEGMENT_P | DESCRIPTOR_LDT);
 	rig_put(r, RIG_GDT + 0xe8, 8, 0x100ull << 32); /* type bits in the second half */
 	rig_set_descriptor(r, 0xf0, RIG_TSS_B, 0x67, SEGMENT_P | DESCRIPTOR_TSS32_AVAILABLE);
-	rig_put(r, RIG_GDT + 0xf8, 8, 0x8000); /* base not canonical */
+	rig_put(r, RIG_GDT + 0xf8, 8, 0x01000000); /* base not canonical in 57 bits */
 }
 
 TEST("LLDT and LTR take what the GDT calls an LDT or an available TSS, at CPL 0 only")
@@ -536,7 +536,7 @@ TEST("SGDT and LGDT move 16+32 bits, or 16+64 in 64-bit mode, where the base mus
 	rig_put(r, RIG_DATA + 2, 8, 0xffff800000001000ull);
 	CHECK_EQ(RIG_STEP(r, 0x0f, 0x01, 0x11), STEP_NEXT);
 	CHECK_EQ(r->cpu->gdtr.base, 0xffff800000001000ull);
-	rig_put(r, RIG_DATA + 2, 8, 0x0000800000001000ull);
+	rig_put(r, RIG_DATA + 2, 8, 0x0100000000001000ull);
 	CHECK_EQ(RIG_STEP(r, 0x0f, 0x01, 0x11), STEP_FAULT);
 	CHECK_EQ(rig_event(r), GP(0));
 	CHECK_EQ(r->cpu->gdtr.base, 0xffff800000001000ull);
@@ -602,7 +602,7 @@ TEST("FS and GS base instructions need CR4.FSGSBASE and canonical values")
 	CHECK_EQ(r->cpu->segment[SEG_FS].base, 0xffff800012345678ull);
 	CHECK_EQ(RIG_STEP(r, 0xf3, 0x0f, 0xae, 0xd8), STEP_NEXT); /* wrgsbase eax */
 	CHECK_EQ(r->cpu->segment[SEG_GS].base, 0x12345678);
-	r->cpu->gpr[GPR_RAX] = 0x0000800000000000ull;
+	r->cpu->gpr[GPR_RAX] = 0x0100000000000000ull;
 	CHECK_EQ(RIG_STEP(r, 0xf3, 0x48, 0x0f, 0xae, 0xd0), STEP_FAULT);
 	CHECK_EQ(rig_event(r), GP(0));
 	CHECK_EQ(RIG_STEP(r, 0xf3, 0x48, 0x0f, 0xae, 0xc3), STEP_NEXT); /* rdfsbase rbx */

@@ -213,6 +213,7 @@ TEST("what is wrong with the new task's segments is its own exception, #TS mostl
 	static const struct new_case cases[] = {
 		{ "LDT in the LDT", T_LDT, 0x0c, TS(0x0c) },
 		{ "LDT is data", T_LDT, SEL_DATA, TS(SEL_DATA) },
+		{ "absent LDT", T_LDT, 0xe8, TS(0xe8) },
 		{ "no LDT", T_LDT, 0, OK },
 		{ "null CS", T_CS, 0, TS(0) },
 		{ "data as CS", T_CS, SEL_DATA, TS(SEL_DATA) },
@@ -235,6 +236,7 @@ TEST("what is wrong with the new task's segments is its own exception, #TS mostl
 		rig_set_descriptor(r, 0xd0, 0, RIG_FLAT, RIG_ATTR_CODE & ~SEGMENT_P);
 		rig_set_descriptor(r, 0xd8, 0, RIG_FLAT, RIG_ATTR_DATA & ~SEGMENT_P);
 		rig_set_descriptor(r, 0xe0, 0, RIG_TASK_CODE - 1, RIG_ATTR_CODE);
+		rig_set_descriptor(r, 0xe8, RIG_LDT, 0xff, DESCRIPTOR_LDT);
 		put_b(r, cases[n].field, cases[n].value);
 		CHECK_EQ(jump(r, SEL_TSS_B), cases[n].want == OK ? STEP_BREAK : STEP_FAULT);
 		check_case(cases[n].rule, n, rig_event(r), cases[n].want);
