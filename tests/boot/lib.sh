@@ -81,3 +81,61 @@ initrd_with() {
 	cp "$INITRD" "$output"
 	(cd "$scratch/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >>"$output"
 }
+
+# ---- single rules, and guests that run a script ----
+
+PATH=$PATH:/usr/sbin:/sbin # mkfs.ext4, ip
+KERNEL=$GUEST/vmlinuz
+case $SUBRING in
+/*) ;;
+*) SUBRING=$PWD/$SUBRING ;;
+esac
+
+# What else a script must undo at its end.
+cleanup() {
+	:
+}
+trap 'cleanup; rm -rf "$scratch"' EXIT
+
+ok() { # the rule
+	echo "ok      $1"
+	passed=$((passed + 1))
+}
+
+fail() { # the rule [what was seen instead]
+	echo "FAILED  $1"
+	[ -z "${2:-}" ] || printf '%s\n' "$2" | tail -n 20 | sed 's/^/        /'
+	failed=$((failed + 1))
+}
+
+skip() { # the rule, and why it cannot be tested here
+	echo "skipped $1: $2"
+}
+
+# matches RULE FILE REGEX: a line of the file does.
+matches() {
+	if grep -aqE -e "$3" "$2"; then
+		ok "$1"
+	else
+		fail "$1" "no line matches '$3' in: $(tail -n 15 "$2")"
+	fi
+}
+
+equal() { # the rule, a value, the value it must have
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		fail "$1" "it is '$2', not '$3'"
+	fi
+}
+
+# run_script SCRIPT OPTION...: the guest runs a script of the host's, `subring run` with further options. Its output, without
+# carriage returns, is in $scratch/log, messages are in $scratch/messages, its exit status is in $status.
+run_script() {
+	initrd_with "$scratch/script.cpio" "$1=test"
+	shift
+	"$SUBRING" run --kernel "$KERNEL" --initrd "$scratch/script.cpio" --append "quiet subring.script=/test" --timeout 900 \
+		"$@" </dev/null >"$scratch/log.raw" 2>"$scratch/messages"
+	status=$?
+	tr -d '\r' <"$scratch/log.raw" >"$scratch/log"
+}
