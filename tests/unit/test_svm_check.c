@@ -111,6 +111,7 @@ static void inject(struct rig *rig, unsigned type, u8 vector)
 	FAILS(efer_long_mode, use_pae(rig); SAVE.efer |= EFER_LMA; feature_set(&rig->features, FEAT_LM, false))        \
 	PASSES(efer_long_mode, use_pae(rig); feature_set(&rig->features, FEAT_LM, false))                              \
 	FAILS(long_mode_pae, SAVE.cr4 &= ~CR4_PAE)                                                                     \
+	FAILS(long_mode_pae, SAVE.cr4 &= ~CR4_PAE; SAVE.cs.attributes |= VMCB_ATTRIBUTE_DB)                            \
 	PASSES(long_mode_pae, SAVE.cr4 &= ~CR4_PAE; SAVE.cr0 &= ~CR0_PG)                                               \
 	FAILS(long_mode_pe, SAVE.cr0 &= ~CR0_PE)                                                                       \
 	PASSES(long_mode_pe, SAVE.cr0 &= ~CR0_PE; SAVE.efer &= ~(EFER_LME | EFER_LMA))                                 \
@@ -136,6 +137,8 @@ static void inject(struct rig *rig, unsigned type, u8 vector)
 	FAILS(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_BR))                                                 \
 	FAILS(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_OF))                                                 \
 	PASSES(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_BR); SAVE.cs.attributes ^= VMCB_ATTRIBUTE_L)        \
+	PASSES(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_BR); SAVE.cr0 &= ~CR0_PG)                           \
+	PASSES(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_BR); SAVE.efer &= ~(EFER_LME | EFER_LMA))           \
 	PASSES(event_mode, inject(rig, SVM_EVENT_EXCEPTION, VECTOR_BP))                                                \
 	FAILS(asid, CONTROL.asid = 0)                                                                                  \
 	PASSES(asid, CONTROL.asid = ~0u)                                                                               \

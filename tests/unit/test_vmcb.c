@@ -266,6 +266,8 @@ TEST("an exit is explained with its information, and with the event whose delive
 	vmcb.control.exit_code = SVM_EXIT_MSR;
 	vmcb.control.exit_info1 = SVM_MSR_WRITE;
 	CHECK(says(svm_explain_exit(&vmcb, out), "WRMSR"));
+	vmcb.control.exit_info1 = 0;
+	CHECK(says(svm_explain_exit(&vmcb, out), "RDMSR"));
 	vmcb.control.exit_code = SVM_EXIT_HLT;
 	CHECK(!strcmp(svm_explain_exit(&vmcb, out), "VMEXIT_HLT (0x78)"));
 	memset(&vmcb, 0xff, sizeof(vmcb));
