@@ -63,3 +63,6 @@ awk -v folder="$work" '
 			printf "\n"
 		}
 	}'
+
+echo
+SUBRING=$subring GUEST=$GUEST BUILD=$build "$here/footprint.sh"
