@@ -121,6 +121,7 @@ struct fetch {
 	u8 *host;        /* NULL: a device's memory */
 	unsigned bytes;  /* readable from there in the page, within CS.limit */
 	bool limited;    /* CS.limit ends them, not the page */
+	u8 page_shift;
 	bool global;     /* the same in every address space */
 };
 
@@ -169,6 +170,7 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 	f->gpa = detail->gpa + (f->linear & ~PAGE_MASK);
 	f->host = detail->host ? detail->host + (f->linear & ~PAGE_MASK) : NULL;
 	f->global = detail->global;
+	f->page_shift = detail->page_shift;
 	f->bytes = (unsigned)(PAGE_SIZE - (f->linear & ~PAGE_MASK));
 	f->limited = !long_code && limit - c->cpu.rip < f->bytes - 1;
 	if (f->limited)
@@ -180,7 +182,8 @@ static bool fetch_begin(struct core *c, struct fetch *f)
 
 void block_jumps_clear(struct core *c)
 {
-	memset(c->blocks->jump_pages, 0, sizeof(c->blocks->jump_pages));
+	memset(&c->blocks->jump_small, 0, sizeof(c->blocks->jump_small));
+	memset(&c->blocks->jump_large, 0, sizeof(c->blocks->jump_large));
 	if (++c->blocks->epoch == JUMP_EPOCHS) {
 		c->blocks->epoch = 0;
 		core_flush_blocks(c);
@@ -189,28 +192,38 @@ void block_jumps_clear(struct core *c)
 	block_key_changed(c);
 }
 
-static unsigned jump_page_hash(gva_t address)
+/* The word and the bit of the page of that size at address. */
+static u64 *jump_page(struct core *c, gva_t address, unsigned page_shift, u64 *bit)
 {
-	u64 page = address >> PAGE_SHIFT;
+	struct jump_pages *pages = page_shift == PAGE_SHIFT ? &c->blocks->jump_small : &c->blocks->jump_large;
+	u64 page = address >> page_shift;
+	unsigned hash = (unsigned)((page ^ page >> JUMP_PAGE_BITS ^ page_shift) & ((1u << JUMP_PAGE_BITS) - 1));
 
-	return (unsigned)((page ^ page >> JUMP_PAGE_BITS) & ((1u << JUMP_PAGE_BITS) - 1));
+	*bit = BIT(hash % 64);
+	return &pages->bits[hash / 64];
 }
 
 static void jump_insert(struct core *c, const struct fetch *f, struct block *b)
 {
-	unsigned page = jump_page_hash(f->linear);
+	u64 bit, *word = jump_page(c, f->linear, f->page_shift, &bit);
 
-	c->blocks->jump_pages[page / 64] |= BIT(page % 64);
+	*word |= bit;
 	*block_jump_slot(c, f->linear) =
 		(struct jump_entry){ f->linear, f->global ? c->jump_key_global : c->jump_key, b };
 }
 
 void block_jumps_clear_page(struct core *c, gva_t address)
 {
-	unsigned page = jump_page_hash(address);
+	static const u8 shifts[] = { 12, 21, 22, 30 };
 
-	if (c->blocks->jump_pages[page / 64] >> (page % 64) & 1)
-		block_jumps_clear(c);
+	for (unsigned i = 0; i < ARRAY_LENGTH(shifts); i++) {
+		u64 bit;
+
+		if (*jump_page(c, address, shifts[i], &bit) & bit) {
+			block_jumps_clear(c);
+			return;
+		}
+	}
 }
 
 void block_key_changed(struct core *c)

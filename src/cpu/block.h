@@ -15,9 +15,11 @@
 /* Which pages may have entries in the jump cache: a bit for each, shared by pages of the same hash. */
 #define JUMP_PAGE_BITS 12
 
+struct jump_pages { u64 bits[(1u << JUMP_PAGE_BITS) / 64]; };
+
 struct block_cache {
 	struct jump_entry jump[1u << JUMP_BITS];
-	u64 jump_pages[(1u << JUMP_PAGE_BITS) / 64];
+	struct jump_pages jump_small, jump_large; /* 4-KiB pages, and larger ones */
 	struct block *hash[1u << BLOCK_HASH_BITS];
 	u8 *arena;
 	size_t used;
@@ -68,7 +70,7 @@ static inline struct block *block_next(struct core *c, struct block *b)
 }
 
 void block_jumps_clear(struct core *c);
-/* Drops at least the entries of the page at address. */
+/* Drops at least the entries of the page at address, whatever its size. */
 void block_jumps_clear_page(struct core *c, gva_t address);
 /* Recomputes core.jump_key and jump_key_global from mode and address-space context. */
 void block_key_changed(struct core *c);

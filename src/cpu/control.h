@@ -42,8 +42,8 @@ u64 control_xss_allowed(const struct core *c);
 bool control_is_canonical(const struct core *c, u64 address);
 
 /*
- * The same for what registers may hold (bases of segments and descriptor tables, MSRs, INVPCID's address): canonical for the
- * most linear-address bits that the processor has, whatever CR4.LA57 says, so that it need not change with CR4.
+ * The same for what registers may hold (bases of segments and descriptor tables, MSRs, INVPCID's address): canonical for
+ * the most linear-address bits that the processor has, whatever CR4.LA57 says.
  */
 bool control_is_canonical_base(const struct core *c, u64 address);
 

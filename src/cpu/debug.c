@@ -31,14 +31,6 @@ bool debug_watches_data(const struct cpu *cpu)
 	return false;
 }
 
-bool debug_breaks_execution(const struct cpu *cpu)
-{
-	for (unsigned n = 0; n < BREAKPOINTS; n++)
-		if (breakpoint_enabled(cpu, n) && breakpoint_kind(cpu, n) == BREAK_EXECUTE)
-			return true;
-	return false;
-}
-
 /* Breakpoint addresses are taken with their low bits masked by the length. */
 static bool breakpoint_overlaps(const struct cpu *cpu, unsigned n, u64 address, unsigned bytes)
 {

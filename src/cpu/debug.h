@@ -9,9 +9,14 @@
 
 #include "cpu/access.h"
 
-/* Does any enabled breakpoint of DR7 watch data (writes or reads)? Any at all? */
+/* Does any enabled breakpoint of DR7 watch data (writes or reads)? */
 bool debug_watches_data(const struct cpu *cpu);
-bool debug_breaks_execution(const struct cpu *cpu);
+
+/* Does an instruction (or an iteration of one) that transfers no control trap by TF? "Single-Stepping on Branches" */
+static inline bool debug_steps_instructions(const struct cpu *cpu)
+{
+	return cpu->rflags & RFLAGS_TF && !(cpu->debugctl & DEBUGCTL_BTF);
+}
 
 /* An access by an instruction: adds the DR6 bits of breakpoints that it hits to core.debug_hits. */
 void debug_note_access(struct core *c, gva_t address, unsigned bytes, enum access access);

@@ -7,6 +7,7 @@
  * alone: it finds what faults and checks the segments' types, so that bulk functions look at limits only.
  */
 #include "cpu/control.h"
+#include "cpu/debug.h"
 #include "cpu/exec.h"
 #include "cpu/flags.h"
 #include "cpu/forms.h"
@@ -310,7 +311,7 @@ static enum step rep_pause(struct core *c, const struct op *op)
 {
 	c->op = op;
 	c->cpu.rip = op_rip(c, op);
-	c->cpu.pending_debug |= c->debug_hits | (c->cpu.rflags & RFLAGS_TF ? DR6_BS : 0);
+	c->cpu.pending_debug |= c->debug_hits | (debug_steps_instructions(&c->cpu) ? DR6_BS : 0);
 	c->cpu.rflags |= RFLAGS_RF;
 	return STEP_RETRY;
 }
@@ -318,7 +319,7 @@ static enum step rep_pause(struct core *c, const struct op *op)
 /* Single-stepping and watchpoints trap after each element. */
 static bool rep_must_pause(const struct core *c, unsigned moves)
 {
-	return moves >= REP_PATIENCE || c->debug_hits || c->cpu.rflags & RFLAGS_TF ||
+	return moves >= REP_PATIENCE || c->debug_hits || debug_steps_instructions(&c->cpu) ||
 	       atomic_load_explicit(&c->attention, memory_order_relaxed);
 }
 

@@ -223,7 +223,8 @@ bool msr_read_microcode(struct core *c, u32 msr, u64 *value)
 
 #define MISC_ENABLE_READ_ONLY (MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE)
 /* Heat, voltage and bus arbitration: kept without effect. */
-#define MISC_ENABLE_KEPT (MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL | MISC_ENABLE_SPEEDSTEP | MISC_ENABLE_XTPR_DISABLE)
+#define MISC_ENABLE_KEPT \
+	(MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_THERMAL | MISC_ENABLE_SPEEDSTEP | MISC_ENABLE_XTPR_DISABLE)
 
 bool msr_read_misc_enable(struct core *c, u32 msr, u64 *value)
 {

@@ -43,6 +43,7 @@ static bool event_raise(struct core *c, enum cpu_event_type type, u8 vector, u64
 	c->cpu.event = (struct cpu_event){ .valid = true, .vector = vector, .type = type, .payload = payload };
 	c->cpu.activity = CPU_ACTIVE;
 	core_deliver_event(c);
+	c->budget--;
 	return true;
 }
 
@@ -78,6 +79,8 @@ static bool take_interrupt(struct core *c)
 
 static bool take_event(struct core *c)
 {
+	if (c->cpu.activity == CPU_SHUTDOWN || c->cpu.activity == CPU_WAIT_FOR_SIPI)
+		return false;
 	return take_debug_trap(c) || take_nmi(c) || take_interrupt(c);
 }
 
@@ -90,22 +93,24 @@ static bool virtual_interrupt_due(const struct cpu *cpu)
 }
 
 /*
- * Single-stepping goes by the TF that an instruction found; only SYSCALL and SYSRET, by the one they loaded. A load of SS is
- * not stepped over: what data breakpoints it hit waits out its shadow, its single step is lost.
+ * Single-stepping goes by the TF that an instruction found; only SYSCALL and SYSRET, by the one they loaded. A load of SS
+ * does not trap: the data breakpoints that it hit wait out its shadow, its single step is lost.
  */
-static bool step_traps(const struct core *c, const struct block *b, bool found)
+static bool step_traps(const struct core *c, const struct block *b, u64 found)
 {
-	if (c->cpu.interruptibility & CPU_BLOCKED_BY_MOV_SS)
+	const struct op *op = &b->op[0];
+	u64 tf = op->insn.op == INSN_SYSCALL || op->insn.op == INSN_SYSRET ? c->cpu.rflags & RFLAGS_TF : found;
+
+	if (!tf || c->cpu.interruptibility & CPU_BLOCKED_BY_MOV_SS)
 		return false;
-	if (b->op[0].insn.op != INSN_SYSCALL && b->op[0].insn.op != INSN_SYSRET)
-		return found;
-	return c->cpu.rflags & RFLAGS_TF;
+	/* With BTF, after taken branches only. One to the next instruction is taken for none. */
+	return !(c->cpu.debugctl & DEBUGCTL_BTF) || c->cpu.rip != op_next_rip(c, op);
 }
 
 static bool needs_stepping(const struct core *c)
 {
-	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF | RFLAGS_VIP) || c->cpu.interruptibility & SHADOW || c->cpu.pending_debug || c->watch ||
-	       (c->cpu.dr7 & DR7_ENABLE && debug_breaks_execution(&c->cpu));
+	return c->cpu.rflags & (RFLAGS_TF | RFLAGS_RF | RFLAGS_VIP) || c->cpu.interruptibility & SHADOW ||
+	       c->cpu.pending_debug || c->cpu.dr7 & DR7_ENABLE;
 }
 
 /* Between two blocks. false: leave, with core.exit set. */
@@ -115,13 +120,9 @@ static bool boundary(struct core *c)
 
 	c->op = NULL;
 	c->block = NULL;
-	if (c->cpu.activity == CPU_SHUTDOWN) {
-		c->exit = CORE_EXIT_SHUTDOWN;
-		return false;
-	}
-	if (c->cpu.activity != CPU_WAIT_FOR_SIPI)
-		while (take_event(c) && c->cpu.activity != CPU_SHUTDOWN)
-			;
+	/* Events can follow each other for ever, with no instruction in between. */
+	while (take_event(c) && !called && c->budget > 0)
+		called = atomic_exchange(&c->attention, 0);
 	c->slow = needs_stepping(c);
 	if (c->cpu.activity == CPU_SHUTDOWN)
 		c->exit = CORE_EXIT_SHUTDOWN;
@@ -177,12 +178,13 @@ static enum step block_run(struct core *c, struct block *b)
 static void run_stepped(struct core *c)
 {
 	u32 shadow = c->cpu.interruptibility & SHADOW;
-	bool trap = c->cpu.rflags & RFLAGS_TF;
+	u64 trap = c->cpu.rflags & RFLAGS_TF;
 	u64 hits = 0;
 	struct block *b;
 	enum step step = STEP_FAULT;
 
-	if (c->cpu.dr7 & DR7_ENABLE && !(c->cpu.rflags & RFLAGS_RF) && !(shadow & CPU_BLOCKED_BY_MOV_SS))
+	/* After a load of SS, breakpoints on the next instruction are inhibited on Intel's processors only. */
+	if (c->cpu.dr7 & DR7_ENABLE && !(c->cpu.rflags & RFLAGS_RF) && (c->amd || !(shadow & CPU_BLOCKED_BY_MOV_SS)))
 		hits = debug_execution_hits(c, block_linear(c));
 	if (hits) {
 		event_raise(c, EVENT_EXCEPTION, VECTOR_DB, hits);

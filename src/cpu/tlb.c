@@ -79,8 +79,6 @@ static void flush_large(struct core *c, gva_t address)
 
 			if (detail->page_shift == PAGE_SHIFT || (detail->tag ^ address) >> detail->page_shift)
 				continue;
-			if (tlb->entry[mode][i].execute != TLB_INVALID)
-				block_jumps_clear(c);
 			entry_invalidate(&tlb->entry[mode][i]);
 			detail->tag = TLB_INVALID;
 		}

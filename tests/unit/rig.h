@@ -54,6 +54,7 @@ struct rig {
 	struct op op[2];
 	_Atomic u32 generation;
 	_Atomic u8 has_code;
+	u8 interrupt; /* the vector that the interrupt controller wants to have taken, 0: none */
 };
 
 /* ---- the way out ---- */
@@ -81,10 +82,32 @@ static void rig_mmio_write(void *machine, unsigned processor, gpa_t address, uns
 	(void)machine, (void)processor, (void)address, (void)size, (void)value;
 }
 
-static int rig_no_interrupt(void *machine, unsigned processor)
+static int rig_interrupt_pending(void *machine, unsigned processor)
 {
-	(void)machine, (void)processor;
-	return -1;
+	struct rig *r = machine;
+
+	(void)processor;
+	return r->interrupt ? r->interrupt : -1;
+}
+
+static int rig_interrupt_acknowledge(void *machine, unsigned processor)
+{
+	struct rig *r = machine;
+	int vector = rig_interrupt_pending(machine, processor);
+
+	r->interrupt = 0;
+	return vector;
+}
+
+static u32 rig_port_read(void *machine, unsigned processor, u16 port, unsigned size)
+{
+	(void)machine, (void)processor, (void)port;
+	return (u32)byte_mask(size);
+}
+
+static void rig_port_write(void *machine, unsigned processor, u16 port, unsigned size, u32 value)
+{
+	(void)machine, (void)processor, (void)port, (void)size, (void)value;
 }
 
 static void rig_protect_code(void *machine, gpa_t page)
@@ -97,7 +120,8 @@ static void rig_protect_code(void *machine, gpa_t page)
 
 static const struct core_environment rig_environment = {
 	.protect_code = rig_protect_code, .page = rig_page, .mmio_read = rig_mmio_read, .mmio_write = rig_mmio_write,
-	.interrupt_pending = rig_no_interrupt, .interrupt_acknowledge = rig_no_interrupt,
+	.port_read = rig_port_read, .port_write = rig_port_write,
+	.interrupt_pending = rig_interrupt_pending, .interrupt_acknowledge = rig_interrupt_acknowledge,
 };
 
 /* ---- memory ---- */
