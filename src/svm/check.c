@@ -4,13 +4,13 @@
 #include "base/string.h"
 
 static const struct svm_check_info checks[SVM_CHECK_COUNT] = {
-#define CHECK(id, name, wrong, expected, heading, ...)                                                                 \
-	[SVM_CHECK_##id] = { name, wrong, expected, heading, sizeof((u8[]){ __VA_ARGS__ }), { __VA_ARGS__ } },
+#define RULE(name, id, wrong, expected, heading, ...)                                                                  \
+	[SVM_CHECK_##name] = { id, wrong, expected, heading, sizeof((u8[]){ __VA_ARGS__ }), { __VA_ARGS__ } },
 #include "svm/check.def"
 };
 
 static bool (*const illegal[SVM_CHECK_COUNT])(const struct svm_entry *entry) = {
-#define CHECK(id, ...) [SVM_CHECK_##id] = svm_illegal_##id,
+#define RULE(name, ...) [SVM_CHECK_##name] = svm_illegal_##name,
 #include "svm/check.def"
 };
 
@@ -19,11 +19,11 @@ const struct svm_check_info *svm_check_info(enum svm_check_id check)
 	return &checks[check];
 }
 
-enum svm_check_id svm_check_find(const char *name)
+enum svm_check_id svm_check_find(const char *id)
 {
 	enum svm_check_id check = 0;
 
-	while (check < SVM_CHECK_COUNT && strcmp(checks[check].name, name))
+	while (check < SVM_CHECK_COUNT && strcmp(checks[check].id, id))
 		check++;
 	return check;
 }

@@ -22,7 +22,7 @@ struct svm_entry {
 };
 
 enum svm_check_id {
-#define CHECK(id, ...) SVM_CHECK_##id,
+#define RULE(name, ...) SVM_CHECK_##name,
 #include "svm/check.def"
 	SVM_CHECK_COUNT
 };
@@ -30,7 +30,7 @@ enum svm_check_id {
 #define SVM_CHECK_FIELDS 4
 
 struct svm_check_info {
-	const char *name;     /* "save.efer.svme" */
+	const char *id;       /* "save.efer.svme" */
 	const char *wrong;    /* "EFER.SVME is 0" */
 	const char *expected; /* "must be 1" */
 	const char *heading;  /* in the manual */
@@ -40,8 +40,8 @@ struct svm_check_info {
 
 const struct svm_check_info *svm_check_info(enum svm_check_id check);
 
-/* The check of a name; SVM_CHECK_COUNT if there is none. */
-enum svm_check_id svm_check_find(const char *name);
+/* SVM_CHECK_COUNT if there is none by this id. */
+enum svm_check_id svm_check_find(const char *id);
 
 /* Those that failed, in the manual's order. */
 struct svm_check_report {
@@ -69,7 +69,7 @@ u64 svm_nested_control(const struct svm_entry *entry);
 bool svm_guest_is_64bit(const struct vmcb *vmcb);
 
 /* The predicates: true if the entry is illegal in this respect. */
-#define CHECK(id, ...) bool svm_illegal_##id(const struct svm_entry *entry);
+#define RULE(name, ...) bool svm_illegal_##name(const struct svm_entry *entry);
 #include "svm/check.def"
 
 #endif

@@ -15,9 +15,15 @@
 
 typedef unsigned long long ull; /* what %llx takes */
 
-static void print(const struct svm_dump_sink *sink, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Where the lines go. */
+struct sink {
+	void (*line)(void *context, const char *text);
+	void *context;
+};
 
-static void print(const struct svm_dump_sink *sink, const char *fmt, ...)
+static void print(const struct sink *sink, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void print(const struct sink *sink, const char *fmt, ...)
 {
 	char line[SVM_DUMP_LINE_SIZE];
 	va_list args;
@@ -28,7 +34,7 @@ static void print(const struct svm_dump_sink *sink, const char *fmt, ...)
 	sink->line(sink->context, line);
 }
 
-static void dump_intercepts(const struct vmcb *vmcb, unsigned vector, const struct svm_dump_sink *sink)
+static void dump_intercepts(const struct vmcb *vmcb, unsigned vector, const struct sink *sink)
 {
 	char name[SVM_INTERCEPT_NAME_SIZE];
 
@@ -37,7 +43,7 @@ static void dump_intercepts(const struct vmcb *vmcb, unsigned vector, const stru
 			print(sink, "       bit %u: %s", i, svm_intercept_name(vector * SVM_INTERCEPT_BITS + i, name));
 }
 
-static void dump_parts(u64 value, enum vmcb_field field, const struct svm_dump_sink *sink)
+static void dump_parts(u64 value, enum vmcb_field field, const struct sink *sink)
 {
 	const struct svm_bitfield *part;
 	u64 rest = value;
@@ -51,7 +57,7 @@ static void dump_parts(u64 value, enum vmcb_field field, const struct svm_dump_s
 		print(sink, "       reserved bits 0x%llx", (ull)rest);
 }
 
-static void dump_meaning(const struct vmcb *vmcb, enum vmcb_field field, const struct svm_dump_sink *sink)
+static void dump_meaning(const struct vmcb *vmcb, enum vmcb_field field, const struct sink *sink)
 {
 	char name[SVM_EXIT_NAME_SIZE];
 	u64 value = vmcb_read(vmcb, field);
@@ -70,7 +76,7 @@ static void dump_meaning(const struct vmcb *vmcb, enum vmcb_field field, const s
 }
 
 /* A field longer than a register: its bytes, as many to a line as fit. */
-static void dump_bytes(const struct vmcb *vmcb, const struct vmcb_field_info *info, const struct svm_dump_sink *sink)
+static void dump_bytes(const struct vmcb *vmcb, const struct vmcb_field_info *info, const struct sink *sink)
 {
 	const u8 *bytes = (const u8 *)vmcb + info->offset;
 
@@ -94,22 +100,24 @@ static bool is_zero(const struct vmcb *vmcb, const struct vmcb_field_info *info)
 	return true;
 }
 
-void svm_dump(const struct vmcb *vmcb, bool all, const struct svm_dump_sink *sink)
+void svm_dump(const struct vmcb *vmcb, bool all, void (*line)(void *context, const char *text), void *context)
 {
+	const struct sink sink = { line, context };
+
 	for (enum vmcb_field field = 0; field < VMCB_FIELD_COUNT; field++) {
 		const struct vmcb_field_info *info = vmcb_field_info(field);
 
 		if (field == 0)
-			print(sink, "VMCB control area:");
+			print(&sink, "VMCB control area:");
 		if (field == VMCB_ES_SELECTOR)
-			print(sink, "VMCB save area:");
+			print(&sink, "VMCB save area:");
 		if (!all && is_zero(vmcb, info))
 			continue;
 		if (info->bytes > sizeof(u64)) {
-			dump_bytes(vmcb, info, sink);
+			dump_bytes(vmcb, info, &sink);
 			continue;
 		}
-		print(sink, "  +%03x %s = 0x%llx", info->offset, info->name, (ull)vmcb_read(vmcb, field));
-		dump_meaning(vmcb, field, sink);
+		print(&sink, "  +%03x %s = 0x%llx", info->offset, info->name, (ull)vmcb_read(vmcb, field));
+		dump_meaning(vmcb, field, &sink);
 	}
 }

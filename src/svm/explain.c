@@ -9,36 +9,35 @@
 
 typedef unsigned long long ull; /* what %llx takes */
 
-/* Text that grows until its buffer is full. */
+/* Text that is cut where its buffer ends, and its whole length. */
 struct text {
 	char *out;
-	size_t used;
+	size_t size, length;
 };
 
 static void add(struct text *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void add(struct text *text, const char *fmt, ...)
 {
+	size_t used = min_u64(text->length, text->size);
 	va_list args;
 
-	if (text->used >= SVM_EXPLAIN_SIZE)
-		return;
 	va_start(args, fmt);
-	text->used += format_list(text->out + text->used, SVM_EXPLAIN_SIZE - text->used, fmt, args);
+	text->length += format_list(text->out + used, text->size - used, fmt, args);
 	va_end(args);
 }
 
-const char *svm_explain_check(const struct svm_entry *entry, enum svm_check_id check, char out[SVM_EXPLAIN_SIZE])
+size_t svm_explain_check(const struct svm_entry *entry, enum svm_check_id check, char *out, size_t size)
 {
 	const struct svm_check_info *info = svm_check_info(check);
-	struct text text = { out, 0 };
+	struct text text = { out, size, 0 };
 
-	add(&text, "%s: %s (", info->name, info->wrong);
+	add(&text, "%s: %s (", info->id, info->wrong);
 	for (unsigned i = 0; i < info->field_count; i++)
 		add(&text, "%s%s = 0x%llx", i ? ", " : "", vmcb_field_info(info->fields[i])->name,
 		    (ull)vmcb_read(entry->vmcb, info->fields[i]));
 	add(&text, "), %s (\"%s\")", info->expected, info->heading);
-	return out;
+	return text.length;
 }
 
 static void explain_npf(struct text *text, u64 error)
@@ -82,11 +81,11 @@ static void explain_delivery(struct text *text, u64 event)
 		add(text, ", error code 0x%x", svm_event_error_code(event));
 }
 
-const char *svm_explain_exit(const struct vmcb *vmcb, char out[SVM_EXPLAIN_SIZE])
+size_t svm_explain_exit(const struct vmcb *vmcb, char *out, size_t size)
 {
 	const struct vmcb_control *control = &vmcb->control;
 	char name[SVM_EXIT_NAME_SIZE];
-	struct text text = { out, 0 };
+	struct text text = { out, size, 0 };
 
 	add(&text, "%s (0x%llx)", svm_exit_name(control->exit_code, name), (ull)control->exit_code);
 	if (svm_exit_info1(control->exit_code)[0]) {
@@ -96,5 +95,5 @@ const char *svm_explain_exit(const struct vmcb *vmcb, char out[SVM_EXPLAIN_SIZE]
 	if (svm_exit_info2(control->exit_code)[0])
 		add(&text, "; EXITINFO2 0x%llx: %s", (ull)control->exit_info2, svm_exit_info2(control->exit_code));
 	explain_delivery(&text, control->exit_int_info);
-	return out;
+	return text.length;
 }

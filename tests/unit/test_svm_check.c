@@ -255,19 +255,19 @@ TEST("every check has a case that fails and a twin that passes")
 		for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
 			if (cases[i].check == check)
 				(*(cases[i].fails ? &failing : &passing))++;
-		test_check(failing && passing, __FILE__, __LINE__, svm_check_info(check)->name);
+		test_check(failing && passing, __FILE__, __LINE__, svm_check_info(check)->id);
 	}
 }
 
-TEST("every check has a name of its own, a sentence, an expectation, a heading and a field to look at")
+TEST("every check has an id of its own, a sentence, an expectation, a heading and a field to look at")
 {
 	for (enum svm_check_id check = 0; check < SVM_CHECK_COUNT; check++) {
 		const struct svm_check_info *info = svm_check_info(check);
 
-		CHECK_EQ(svm_check_find(info->name), check);
+		CHECK_EQ(svm_check_find(info->id), check);
 		CHECK(info->wrong[0] && info->expected[0] && info->heading[0]);
 		CHECK(info->field_count > 0 && info->field_count <= SVM_CHECK_FIELDS);
-		CHECK(!strncmp(info->name, vmcb_field_info(info->fields[0])->name, 4));
+		CHECK(!strncmp(info->id, vmcb_field_info(info->fields[0])->name, 4));
 	}
 	CHECK_EQ(svm_check_find("save.nothing"), SVM_CHECK_COUNT);
 }
@@ -299,11 +299,11 @@ TEST("a failed check is explained with its id, its values, what was expected and
 
 	SAVE.efer = EFER_LME;
 	rig_prepare(rig);
-	CHECK(!strcmp(svm_explain_check(&rig->entry, SVM_CHECK_efer_svme, out),
-		      "save.efer.svme: EFER.SVME is 0 (save.efer = 0x100), must be 1 "
-		      "(\"Canonicalization and Consistency Checks\")"));
+	svm_explain_check(&rig->entry, SVM_CHECK_efer_svme, out, sizeof(out));
+	CHECK(!strcmp(out, "save.efer.svme: EFER.SVME is 0 (save.efer = 0x100), must be 1 "
+			   "(\"Canonicalization and Consistency Checks\")"));
 	for (enum svm_check_id check = 0; check < SVM_CHECK_COUNT; check++)
-		CHECK(strlen(svm_explain_check(&rig->entry, check, out)) < SVM_EXPLAIN_SIZE - 1);
+		CHECK(svm_explain_check(&rig->entry, check, out, sizeof(out)) < SVM_EXPLAIN_SIZE - 1);
 	free(rig);
 }
 
@@ -507,8 +507,8 @@ static void check_random_vmcb(unsigned *legal)
 	test_check(svm_check_first(&rig->entry) == (report.count ? report.failed[0] : SVM_CHECK_COUNT), __FILE__,
 		   __LINE__, "the first failing check is the first of all");
 	for (unsigned i = 0; i < report.count; i++)
-		svm_explain_check(&rig->entry, report.failed[i], out);
-	svm_explain_exit(&rig->vmcb, out);
+		svm_explain_check(&rig->entry, report.failed[i], out, sizeof(out));
+	svm_explain_exit(&rig->vmcb, out, sizeof(out));
 	svm_effective(&rig->entry, &once);
 	test_check(!memcmp(&before, &rig->vmcb, sizeof(before)), __FILE__, __LINE__, "a check changes nothing");
 	entry = rig->entry;
