@@ -1,8 +1,7 @@
 /*
  * The chipset's reset control register (port CF9H), which the FADT names as RESET_REG.
  *
- * It lies inside the ports of PCI's configuration address, so the board may place it by itself or reach it from
- * there.
+ * It lies inside the ports of PCI's configuration address, through which pci.c reaches it.
  */
 #ifndef DEV_RESET_CONTROL_H
 #define DEV_RESET_CONTROL_H

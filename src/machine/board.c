@@ -49,6 +49,7 @@ static bool place(struct board *board, const struct bus_ops *ops, void *device, 
 {
 	struct bus_region *region = &board->regions[board->region_count++];
 
+	ASSERT(board->region_count <= BOARD_REGIONS);
 	*region = (struct bus_region){ .ops = ops, .device = device, .space = space, .base = base, .size = size };
 	if (bus_add(&board->bus, region))
 		return true;

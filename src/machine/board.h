@@ -62,7 +62,6 @@ struct board {
 
 	struct bus_region regions[BOARD_REGIONS];
 	unsigned region_count;
-	unsigned processors;
 };
 
 /* Builds everything, powered on. false: error; board_finish() then frees what there is. The board starts zeroed. */

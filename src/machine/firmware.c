@@ -5,7 +5,6 @@
 #include "boot/place.h"
 #include "x86/model.h"
 
-#define RESET_FULL 6u /* "Reset Control Register": a hard reset */
 #define IOAPIC_ID 0u
 
 /* BIOS data area: two words that operating systems still read. */
@@ -41,7 +40,7 @@ bool firmware_place(struct board *board, unsigned processors, gpa_t *rsdp, struc
 		.pm_timer_port = ACPI_PM_PORT + ACPI_PM_TIMER,
 		.sci_irq = ACPI_SCI_IRQ,
 		.sleep_type_s5 = ACPI_SLEEP_TYPE_S5,
-		.reset_value = RESET_FULL,
+		.reset_value = RESET_CONTROL_VALUE,
 		.ioapic_id = IOAPIC_ID,
 		.keyboard_controller = true,
 	};

@@ -23,7 +23,7 @@ struct memory {
 	_Atomic u32 *generation; /* one per page: see struct core_page */
 	_Atomic u8 *has_code;
 	_Atomic u8 *dirty;  /* one per page, or NULL */
-	void (*code_written)(void *context, gpa_t page); /* unused pages: NULL */
+	void (*code_written)(void *context, gpa_t page); /* decoded code is stale; NULL: nobody asks */
 	void *context;
 };
 
