@@ -132,6 +132,7 @@ TEST("reserved bits of nested entries depend on mode, level and width")
 	struct npt_format format = long_mode;
 
 	CHECK_EQ(npt_reserved_bits(&format, 1, NPT_P), BITS(51, 48));
+	CHECK_EQ(npt_reserved_bits(&format, 3, NPT_P), BITS(51, 48));
 	CHECK_EQ(npt_reserved_bits(&format, 4, NPT_P), BITS(51, 48) | NPT_PS);
 	CHECK_EQ(npt_reserved_bits(&format, 2, NPT_P | NPT_PS), BITS(51, 48) | BITS(20, 13));
 	CHECK_EQ(npt_reserved_bits(&format, 3, NPT_P | NPT_PS), BITS(51, 48) | BITS(29, 13));

@@ -149,6 +149,7 @@ static void inject(struct rig *rig, unsigned type, u8 vector)
 	PASSES(cr4_cet_wp, SAVE.cr4 |= CR4_CET)                                                                        \
 	FAILS(cr4_cet_vm, SAVE.cr4 |= CR4_CET; SAVE.rflags |= RFLAGS_VM; rig->entry.u_cet = 1)                         \
 	PASSES(cr4_cet_vm, SAVE.cr4 |= CR4_CET; SAVE.rflags |= RFLAGS_VM)                                              \
+	PASSES(cr4_cet_vm, SAVE.rflags |= RFLAGS_VM; rig->entry.u_cet = 1)                                             \
 	PASSES(cr4_cet_vm, SAVE.cr4 |= CR4_CET; rig->entry.u_cet = 1)                                                  \
 	FAILS(pdpte, use_pae(rig); rig->pdpte[3] |= BIT(1))                                                            \
 	FAILS(pdpte, use_pae(rig); rig->pdpte[0] |= BIT(52))                                                           \
@@ -413,6 +414,11 @@ TEST("real mode forces CPL 0 and virtual-8086 mode CPL 3, else the VMCB's holds"
 
 	SAVE.cpl = 2;
 	CHECK_EQ(effective(rig).save.cpl, 2);
+	SAVE.rflags = RFLAGS_VM; /* which long mode does not have */
+	CHECK_EQ(effective(rig).save.cpl, 2);
+	SAVE.rflags = 0;
+	SAVE.efer = EFER_SVME;
+	CHECK_EQ(effective(rig).save.cpl, 2);
 	SAVE.efer = EFER_SVME;
 	SAVE.cr0 = CR0_PG;
 	CHECK_EQ(effective(rig).save.cpl, 0);
@@ -440,6 +446,9 @@ TEST("EFER.LMA follows LME and paging, and fixed bits are fixed")
 	CHECK_EQ(vmcb.save.rflags, RFLAGS_DEFINED | RFLAGS_FIXED);
 	SAVE.cr0 &= ~CR0_PG;
 	SAVE.efer |= EFER_LMA;
+	CHECK(!(effective(rig).save.efer & EFER_LMA));
+	SAVE.cr0 |= CR0_PG;
+	SAVE.efer = EFER_SVME;
 	CHECK(!(effective(rig).save.efer & EFER_LMA));
 	free(rig);
 }
