@@ -206,8 +206,9 @@ u64 vmx_capability_may_be_one(const struct vmx_capability *capability, enum vmx_
 
 bool vmx_capability_allows(const struct vmx_capability *capability, enum vmx_control control)
 {
-	return control < VMX_CONTROL_LIMIT &&
-	       vmx_capability_may_be_one(capability, (enum vmx_word)(control / VMX_WORD_BITS)) & vmx_control_bit(control);
+	enum vmx_word word = (enum vmx_word)(control / VMX_WORD_BITS);
+
+	return word < VMX_WORD_COUNT && vmx_capability_may_be_one(capability, word) & vmx_control_bit(control);
 }
 
 const char *vmx_capability_msr_name(enum vmx_capability_msr msr)

@@ -15,8 +15,8 @@
 #define VMX_CAP_FIRST_MSR 0x480u
 
 enum vmx_capability_msr {
-	VMX_CAP_BASIC, VMX_CAP_PINBASED_CTLS, VMX_CAP_PROCBASED_CTLS, VMX_CAP_EXIT_CTLS, VMX_CAP_ENTRY_CTLS, VMX_CAP_MISC,
-	VMX_CAP_CR0_FIXED0, VMX_CAP_CR0_FIXED1, VMX_CAP_CR4_FIXED0, VMX_CAP_CR4_FIXED1, VMX_CAP_VMCS_ENUM,
+	VMX_CAP_BASIC, VMX_CAP_PINBASED_CTLS, VMX_CAP_PROCBASED_CTLS, VMX_CAP_EXIT_CTLS, VMX_CAP_ENTRY_CTLS,
+	VMX_CAP_MISC, VMX_CAP_CR0_FIXED0, VMX_CAP_CR0_FIXED1, VMX_CAP_CR4_FIXED0, VMX_CAP_CR4_FIXED1, VMX_CAP_VMCS_ENUM,
 	VMX_CAP_PROCBASED_CTLS2, VMX_CAP_EPT_VPID_CAP, VMX_CAP_TRUE_PINBASED_CTLS, VMX_CAP_TRUE_PROCBASED_CTLS,
 	VMX_CAP_TRUE_EXIT_CTLS, VMX_CAP_TRUE_ENTRY_CTLS, VMX_CAP_VMFUNC, VMX_CAP_PROCBASED_CTLS3, VMX_CAP_EXIT_CTLS2,
 	VMX_CAP_COUNT
@@ -100,8 +100,8 @@ enum vmx_capability_msr vmx_capability_word_msr(const struct vmx_capability *cap
 
 /*
  * Negotiation of one word by name: starts from the bits that must be 1, adds every required control and those optional
- * ones that the processor has. Returns false with one line in error naming the missing control, its bit and the MSR; also
- * for a name that the word does not have. Lists end with NULL; error is cut to error_size.
+ * ones that the processor has. Returns false with one line in error naming the missing control, its bit and the MSR;
+ * also for a name that the word does not have. Lists end with NULL; error is cut to error_size.
  */
 MUST_USE bool vmx_negotiate(const struct vmx_capability *capability, enum vmx_word word, const char *const *required,
 			    const char *const *optional, u64 *value, char *error, size_t error_size);

@@ -1,8 +1,8 @@
 /*
- * Extended page tables: the format of the EPT pointer and of the entries, and when they are wrong. No memory is read here.
+ * Extended page tables: the format of the EPT pointer and of the entries, and when they are wrong. No memory is read.
  *
- * Which bits mean something depends on the processor, so every question takes its capabilities ("The Extended Page Table
- * Mechanism (EPT)").
+ * Which bits mean something depends on the processor, so every question takes its capabilities ("The Extended Page
+ * Table Mechanism (EPT)").
  */
 #ifndef VMX_EPT_H
 #define VMX_EPT_H

@@ -87,7 +87,7 @@ static inline enum vmcs_type vmcs_encoding_type(u64 encoding)
 /* The field that an encoding, full or high, means on any processor; VMCS_FIELD_COUNT if there is none. */
 enum vmcs_field vmcs_find(u64 encoding);
 
-/* Sets one field, cut to its width. Field rules (read-only, support) do not apply: this is the processor's own access. */
+/* Sets one field, cut to its width. This is the processor's own access: read-only fields and support do not matter. */
 void vmcs_set(struct vmcs *vmcs, enum vmcs_field field, u64 value);
 
 /*

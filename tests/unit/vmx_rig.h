@@ -1,4 +1,4 @@
-/* Capabilities of CPU models for the tests of src/vmx: as the model's silicon had them, or with every control there is. */
+/* Capabilities of CPU models for the tests of src/vmx: as the silicon had them, or with every control there is. */
 #ifndef TESTS_UNIT_VMX_RIG_H
 #define TESTS_UNIT_VMX_RIG_H
 
