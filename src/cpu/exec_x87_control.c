@@ -12,6 +12,7 @@
 #define ENVIRONMENT_SLOTS 7
 #define AREA_BYTES (ENVIRONMENT_SLOTS * 4 + REGISTERS * ST_BYTES)
 #define TAG_EMPTY 3
+#define OPCODE_LEGACY 0xdb
 
 static void fcw_set(struct core *c, u16 value)
 {
@@ -94,6 +95,14 @@ static enum step exec_fldcw(struct core *c, const struct op *op)
 	} else {
 		fcw_set(c, (u16)value.value);
 	}
+	EXEC_NEXT(c, op);
+}
+
+/* FENI, FDISI and FSETPM of older coprocessors: nothing, and no look for pending exceptions either. */
+static enum step exec_legacy(struct core *c, const struct op *op)
+{
+	if (!x87_check(c, op, false))
+		return STEP_FAULT;
 	EXEC_NEXT(c, op);
 }
 
@@ -300,6 +309,7 @@ exec_fn *x87_select_control(const struct insn *i)
 	case INSN_FLDENV: return exec_fldenv;
 	case INSN_FNSAVE: return exec_fnsave;
 	case INSN_FRSTOR: return exec_frstor;
+	case INSN_FNOP: return i->opcode == OPCODE_LEGACY ? exec_legacy : NULL;
 	default: return NULL;
 	}
 }
