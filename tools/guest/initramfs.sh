@@ -25,15 +25,16 @@ done
 modules_root=$guest/root/lib/modules
 [ -d "$modules_root" ] || modules_root=$guest/root/usr/lib/modules
 version=$(ls "$modules_root" | head -n 1)
-depmod=$(command -v depmod || echo /sbin/depmod)
-mkdir -p "$work/lib/modules"
-cp -r "$modules_root/$version" "$work/lib/modules/$version"
-"$depmod" -b "$work" "$version"
+folder=$modules_root/$version
+if [ ! -e "$folder/modules.dep" ]; then
+	depmod=$(command -v depmod || echo /sbin/depmod)
+	"$depmod" -b "${modules_root%/lib/modules}" "$version"
+fi
 
 # The wanted modules and what they need, in loading order, uncompressed.
 : >"$tree/etc/modules"
 add_module() {
-	line=$(grep -E "(^|/)$1\.ko(\.xz|\.zst|\.gz)?:" "$work/lib/modules/$version/modules.dep" || :)
+	line=$(grep -E "(^|/)$1\.ko(\.xz|\.zst|\.gz)?:" "$folder/modules.dep" || :)
 	[ -n "$line" ] || return 0
 	for file in $(echo "$line" | tr -d : | tr ' ' '\n' | tac); do
 		plain=${file%.xz}
@@ -41,9 +42,9 @@ add_module() {
 		name=$(basename "$plain")
 		[ ! -e "$tree/lib/modules/$name" ] || continue
 		case $file in
-		*.xz) xz -dc "$work/lib/modules/$version/$file" >"$tree/lib/modules/$name" ;;
-		*.zst) zstd -qdc "$work/lib/modules/$version/$file" >"$tree/lib/modules/$name" ;;
-		*) cp "$work/lib/modules/$version/$file" "$tree/lib/modules/$name" ;;
+		*.xz) xz -dc "$folder/$file" >"$tree/lib/modules/$name" ;;
+		*.zst) zstd -qdc "$folder/$file" >"$tree/lib/modules/$name" ;;
+		*) cp "$folder/$file" "$tree/lib/modules/$name" ;;
 		esac
 		echo "$name" >>"$tree/etc/modules"
 	done
