@@ -4,7 +4,7 @@
 #include "cpu/tlb.h"
 #include "x86/model.h"
 #include "x86/msr.h"
-#include "x86/cr4.h"
+#include "x86/control_register.h"
 
 /* Refuses a value: #GP(0) at op. */
 static bool refuse(struct core *c, const struct op *op)
@@ -170,7 +170,7 @@ bool control_load_cr3(struct core *c, const struct op *op, u64 value)
 
 u64 control_cr4_allowed(const struct core *c)
 {
-	return cr4_allowed(&c->features);
+	return cr4_supported(&c->features);
 }
 
 static bool may_write_cr4(const struct core *c, u64 value)
@@ -223,12 +223,9 @@ bool control_write_cr8(struct core *c, const struct op *op, u64 value)
 
 u64 control_efer_allowed(const struct core *c)
 {
-	const struct feature_set *f = &c->features;
-	bool nx = feature_has(f, FEAT_NX) && (c->amd || !(c->cpu.misc_enable & MISC_ENABLE_XD_DISABLE));
+	bool no_nx = !c->amd && c->cpu.misc_enable & MISC_ENABLE_XD_DISABLE;
 
-	return (feature_has(f, FEAT_SYSCALL) ? EFER_SCE : 0) | (feature_has(f, FEAT_LM) ? EFER_LME | EFER_LMA : 0) |
-	       (nx ? EFER_NXE : 0) | (feature_has(f, FEAT_SVM) ? EFER_SVME : 0) |
-	       (feature_has(f, FEAT_FXSR_OPT) ? EFER_FFXSR : 0) | (feature_has(f, FEAT_AUTO_IBRS) ? EFER_AIBRSE : 0);
+	return efer_supported(&c->features) & ~(no_nx ? EFER_NXE : 0);
 }
 
 bool control_write_efer(struct core *c, u64 value)

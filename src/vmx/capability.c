@@ -2,7 +2,7 @@
 #include "vmx/capability.h"
 #include "base/format.h"
 #include "vmx/ept.h"
-#include "x86/cr4.h"
+#include "x86/control_register.h"
 
 #define CR3_TARGETS 4
 #define TIMER_RATE 5 /* the preemption timer counts once in 32 ticks of the TSC */
@@ -164,7 +164,7 @@ void vmx_capability_compute(struct vmx_capability *capability, const struct feat
 	capability->msr[VMX_CAP_CR0_FIXED0] = CR0_PE | CR0_NE | CR0_PG;
 	capability->msr[VMX_CAP_CR0_FIXED1] = BITS(31, 0);
 	capability->msr[VMX_CAP_CR4_FIXED0] = CR4_VMXE;
-	capability->msr[VMX_CAP_CR4_FIXED1] = cr4_allowed(features);
+	capability->msr[VMX_CAP_CR4_FIXED1] = cr4_supported(features);
 	capability->msr[VMX_CAP_EPT_VPID_CAP] = ept_vpid(features);
 	vmx_capability_derive_fields(capability);
 	capability->msr[VMX_CAP_VMCS_ENUM] = vmcs_enum(capability);

@@ -7,6 +7,7 @@
 #include "x86/model.h"
 #include "base/bits.h"
 #include "base/format.h"
+#include "base/nearest.h"
 #include "base/string.h"
 #include "x86/host_features.h"
 
@@ -200,49 +201,15 @@ static struct feature_set difference(const struct feature_set *a, const struct f
 
 /* ---- errors ---- */
 
-#define NAME_MAX_LENGTH 32
-
-/* Letters to insert, delete or replace to turn one name into the other (Levenshtein); long words count as far. */
-static size_t distance(const char *a, size_t a_length, const char *b)
+static const char *model_name_at(size_t index)
 {
-	size_t b_length = strlen(b), row[NAME_MAX_LENGTH + 1];
-
-	if (a_length > NAME_MAX_LENGTH || b_length > NAME_MAX_LENGTH)
-		return NAME_MAX_LENGTH;
-	for (size_t j = 0; j <= b_length; j++)
-		row[j] = j;
-	for (size_t i = 0; i < a_length; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < b_length; j++) {
-			size_t replace = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = min_u64(replace, 1 + min_u64(diagonal, row[j]));
-		}
-	}
-	return row[b_length];
+	return index < ARRAY_LENGTH(models) ? models[index].name : NULL;
 }
 
-static const char *nearest_model(const char *word, size_t length)
+/* FEAT_BASE is no name to suggest. */
+static const char *feature_name_at(size_t index)
 {
-	const char *best = MODEL_DEFAULT;
-
-	for (size_t i = 0; i < ARRAY_LENGTH(models); i++)
-		if (distance(word, length, models[i].name) < distance(word, length, best))
-			best = models[i].name;
-	return best;
-}
-
-static const char *nearest_feature(const char *word, size_t length)
-{
-	const char *best = feature_names[FEAT_FPU];
-
-	for (enum feature f = FEAT_FPU; f < FEAT_COUNT; f++)
-		if (distance(word, length, feature_names[f]) < distance(word, length, best))
-			best = feature_names[f];
-	return best;
+	return index + FEAT_FPU < FEAT_COUNT ? feature_names[index + FEAT_FPU] : NULL;
 }
 
 /* ---- parsing ---- */
@@ -283,7 +250,7 @@ static bool apply_word(struct feature_set *set, const char *word, size_t length,
 	f = feature_find(name, length - 1);
 	if (f == FEAT_COUNT || f == FEAT_BASE) {
 		format(error, error_size, "no CPU feature is called '%.*s'; the nearest is '%s'", (int)length - 1, name,
-		       nearest_feature(name, length - 1));
+		       nearest_name(name, length - 1, feature_name_at));
 		return false;
 	}
 	if (*word == '+')
@@ -331,7 +298,7 @@ bool model_parse_for_host(const char *spec, const struct feature_set *host, cons
 	*model = find_model(spec, length);
 	if (!*model) {
 		format(error, error_size, "no CPU model is called '%.*s'; the nearest is '%s'", (int)length, spec,
-		       nearest_model(spec, length));
+		       nearest_name(spec, length, model_name_at));
 		return false;
 	}
 	set = (*model)->features;
