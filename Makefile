@@ -20,6 +20,7 @@ include mk/build.mk
 include mk/guest.mk
 include mk/bench.mk
 include mk/test.mk
+include mk/fresh.mk
 
 .PHONY: all run static install clean fresh bench
 

@@ -16,12 +16,15 @@ $(INITRD): tools/guest/init tools/guest/initramfs.sh $(wildcard $(GUEST)/complet
 	@mkdir -p $(@D)
 	@tools/guest/initramfs.sh "$(GUEST)" $@
 
+# The guest's network; NET=none for hosts where passt cannot run.
+NET ?= user
+
 # With a terminal: a shell in the guest. Without: the guest reports, checks itself and says whether all is well.
 run: guest
 	@$(MAKE) --no-print-directory $(PROGRAM)
 	@if [ -t 0 ]; then \
-		$(PROGRAM) run --kernel "$(GUEST)/vmlinuz" --initrd $(INITRD) --append quiet --net mode=user; \
+		$(PROGRAM) run --kernel "$(GUEST)/vmlinuz" --initrd $(INITRD) --append quiet --net mode=$(NET); \
 	else \
-		$(PROGRAM) run --kernel "$(GUEST)/vmlinuz" --initrd $(INITRD) --append "quiet subring.check" --net mode=user \
+		$(PROGRAM) run --kernel "$(GUEST)/vmlinuz" --initrd $(INITRD) --append "quiet subring.check" --net mode=$(NET) \
 			--serial tty --timeout 300 --expect 'subring guest: all checks passed' </dev/null; \
 	fi

@@ -5,7 +5,8 @@
 #   tools/guest/fetch.sh [CACHE [PACKAGE [ARCHITECTURE]]]
 #
 # PACKAGE is a kernel's package or a metapackage that depends on one; by default what `make run` boots, the cloud kernel. For
-# an architecture that is not this host's, apt gets lists of its own inside the cache: the host's settings stay as they are.
+# another architecture, or if the host's lists have not what is wanted, apt gets lists of its own inside the cache: no root is
+# needed, and the host's settings stay as they are.
 set -eu
 
 cache=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/subring}
@@ -18,14 +19,14 @@ fail() {
 	exit 1
 }
 
-# From here on every apt command works for the architecture, with the host's sources.
-use_architecture() {
-	apt=$cache/apt-$architecture
+# From here on every apt command uses lists inside the cache, for the architecture, from the host's sources.
+use_own_lists() { # ARCHITECTURE
+	apt=$cache/apt-$1
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	: >"$apt/status"
 	cat >"$apt/apt.conf" <<-CONF
-		APT::Architecture "$architecture";
-		APT::Architectures { "$architecture"; };
+		APT::Architecture "$1";
+		APT::Architectures { "$1"; };
 		APT::Sandbox::User "";
 		Dir::State "$apt";
 		Dir::State::status "$apt/status";
@@ -55,37 +56,50 @@ find_kernel_package() {
 	return 1
 }
 
-unpack() {
-	(cd "$packages" && apt-get download -q "$1" >/dev/null 2>"$packages/download.log") ||
-		fail "cannot download package $1: $(tail -n 1 "$packages/download.log")"
-	dpkg-deb -x "$(ls -t "$packages/$1"_*.deb | head -n 1)" "$2"
+unpack() { # PACKAGE
+	(cd "$packages" && apt-get download -q "$1" >/dev/null 2>"$packages/download.log") || {
+		problem="cannot download package $1: $(tail -n 1 "$packages/download.log")"
+		return 1
+	}
+	dpkg-deb -x "$(ls -t "$packages/$1"_*.deb | head -n 1)" "$folder/root"
 }
 
-name=${wanted:-default}
-if [ -e "$cache/$name/complete" ]; then
-	echo "$cache/$name"
+get() {
+	package=$(find_kernel_package) || {
+		problem="no package ${wanted:-with a kernel}${architecture:+ for $architecture} in apt's sources"
+		return 1
+	}
+	echo "fetching $package and busybox-static ..." >&2
+	rm -rf "$folder"
+	mkdir -p "$folder/root"
+	unpack "$package" || return 1
+	# Ubuntu keeps modules in a package of their own.
+	modules=$(echo "$package" | sed 's/^linux-image-\(unsigned-\)\{0,1\}/linux-modules-/')
+	! apt-cache show "$modules" >/dev/null 2>&1 || unpack "$modules" || return 1
+	unpack busybox-static
+}
+
+folder=$cache/${wanted:-default}
+if [ -e "$folder/complete" ]; then
+	echo "$folder"
 	exit 0
 fi
 
-command -v apt-get >/dev/null || fail "this host has no apt-get; put a kernel and an initrd at hand and use 'subring run --kernel F --initrd F'"
+command -v apt-get >/dev/null ||
+	fail "this host has no apt-get; put a kernel and an initrd at hand and use 'subring run --kernel F --initrd F'"
 packages=$cache/packages${architecture:+-$architecture}
 mkdir -p "$packages"
 chmod a+rx "$packages" 2>/dev/null || :
-[ -z "$architecture" ] || use_architecture
-package=$(find_kernel_package) ||
-	fail "no package ${wanted:-with a kernel}${architecture:+ for $architecture}; run 'apt-get update' as root, then try again"
-echo "fetching $package and busybox-static ..." >&2
-rm -rf "$cache/$name"
-mkdir -p "$cache/$name/root"
-unpack "$package" "$cache/$name/root"
-# Ubuntu keeps modules in a package of their own.
-modules=$(echo "$package" | sed 's/^linux-image-\(unsigned-\)\{0,1\}/linux-modules-/')
-if apt-cache show "$modules" >/dev/null 2>&1; then
-	unpack "$modules" "$cache/$name/root"
+if [ -n "$architecture" ]; then
+	use_own_lists "$architecture"
+	get || fail "$problem"
+elif ! get; then
+	# The host's lists may be missing, or older than the archive.
+	use_own_lists "$(dpkg --print-architecture)"
+	get || fail "$problem"
 fi
-unpack busybox-static "$cache/$name/root"
-kernel=$(ls "$cache/$name/root"/boot/vmlinuz-* | head -n 1)
+kernel=$(ls "$folder"/root/boot/vmlinuz-* | head -n 1)
 [ -e "$kernel" ] || fail "package $package has no kernel in /boot"
-cp "$kernel" "$cache/$name/vmlinuz"
-touch "$cache/$name/complete"
-echo "$cache/$name"
+cp "$kernel" "$folder/vmlinuz"
+touch "$folder/complete"
+echo "$folder"
