@@ -118,18 +118,25 @@ TEST("vendors have registers of their own")
 	CHECK(!exists(0xc0010114)); /* VM_CR comes with AMD-V */
 }
 
-TEST("addresses must be canonical")
+/* The width that counts is the processor's own, not the one that CR4.LA57 selects now. */
+static void check_address_width(const char *model, u64 lowest_high, u64 not_canonical)
 {
 	static const u32 addresses[] = { MSR_LSTAR, MSR_CSTAR, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 					 MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP };
 
-	sys_guest_start("max-intel", MODE_LONG);
+	sys_guest_start(model, MODE_LONG);
 	for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		CHECK(keeps(addresses[i], 0xffff800000000000ull));
-		CHECK(!writes(addresses[i], 0x0000800000000000ull));
-		CHECK_EQ(reads(addresses[i]), 0xffff800000000000ull);
+		CHECK(keeps(addresses[i], lowest_high));
+		CHECK(!writes(addresses[i], not_canonical));
+		CHECK_EQ(reads(addresses[i]), lowest_high);
 	}
-	CHECK_EQ(guest->cpu.segment[SEG_GS].base, 0xffff800000000000ull);
+	CHECK_EQ(guest->cpu.segment[SEG_GS].base, lowest_high);
+}
+
+TEST("addresses must be canonical in the processor's own width: 48 or, with 5-level paging, 57 bits")
+{
+	check_address_width("haswell", 0xffff800000000000ull, 0x0000800000000000ull);
+	check_address_width("max-intel", 0xff00000000000000ull, 0x0100000000000000ull);
 }
 
 TEST("AMD's SYSENTER addresses are 32 bits, SFMASK's upper half is dropped on both")
@@ -329,13 +336,15 @@ TEST("the microcode revision is in the upper half on Intel, in the lower on AMD,
 	CHECK_EQ(reads(MSR_IA32_BIOS_SIGN_ID) >> 32, 0);
 }
 
-TEST("IA32_MISC_ENABLE: MONITOR, fast strings and the CPUID limit can be written, others stay or are refused")
+TEST("IA32_MISC_ENABLE: MONITOR, fast strings, the CPUID limit and XD disable can be written, others stay or are refused")
 {
 	sys_guest_start("max-intel", MODE_LONG);
 	CHECK_EQ(reads(MSR_IA32_MISC_ENABLE), BIT(0) | BIT(11) | BIT(12) | BIT(18));
 	CHECK(writes(MSR_IA32_MISC_ENABLE, BIT(22)));
 	CHECK_EQ(reads(MSR_IA32_MISC_ENABLE), BIT(11) | BIT(12) | BIT(22));
-	CHECK(!writes(MSR_IA32_MISC_ENABLE, BIT(34)));
+	CHECK(writes(MSR_IA32_MISC_ENABLE, BIT(34)));
+	CHECK_EQ(reads(MSR_IA32_MISC_ENABLE), BIT(11) | BIT(12) | BIT(34));
+	CHECK(!writes(MSR_IA32_MISC_ENABLE, BIT(35)));
 	sys_guest_start("max-intel,-monitor", MODE_LONG);
 	CHECK(!writes(MSR_IA32_MISC_ENABLE, BIT(18)));
 }
