@@ -56,7 +56,8 @@ if fetched linux-image-686-pae i386; then
 		on "32 bits with PAE on $model" linux-image-686-pae "$untested" --cpu $model
 	done
 	on "32 bits with PAE and 5G of memory" linux-image-686-pae "$untested" --memory 5G
-	check "32 bits with PAE: 5G of memory are found" ended "32 bits with PAE and 5G of memory" 0 '^memory: +(49|5[0-2])[0-9]{5} kB'
+	check "32 bits with PAE: 5G of memory are found" \
+		ended "32 bits with PAE and 5G of memory" 0 '^memory: +(49|5[0-2])[0-9]{5} kB'
 fi
 
 if fetched linux-image-686 i386; then

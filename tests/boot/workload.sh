@@ -7,6 +7,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 seconds=${STRESS_SECONDS:-10}
+script="quiet subring.script=/test"
 stress=$BUILD/tests/stress
 
 # ---- a compiler ----
@@ -50,7 +51,7 @@ same_sums() { # NAME
 
 check "the host's compiler makes four assembler and four object files" test "$(grep -c '^sum' "$scratch/host.sums")" = 8
 for processors in 1 4; do
-	boot compile$processors --cpus $processors --initrd "$scratch/compile.cpio" --append "quiet subring.script=/test" "$KERNEL"
+	boot compile$processors --cpus $processors --initrd "$scratch/compile.cpio" --append "$script" "$KERNEL"
 	check "with $processors processors, the same compiler makes the same files in the guest" same_sums compile$processors
 done
 
@@ -64,12 +65,14 @@ same_rounds() { # NAME
 	ended "$1" 0 'script ended with status 0' || return 1
 	tr -d '\r' <"$scratch/$1.out" | grep -aE '^[a-z0-9]+ [0-9]+ [0-9a-f]{16}$' >"$scratch/$1.rounds"
 	"$stress" $(sed 's/\(.*\) \(.*\) .*/\1=\2/' "$scratch/$1.rounds") >"$scratch/$1.native" || return 1
-	diff "$scratch/$1.native" "$scratch/$1.rounds" && [ "$(wc -l <"$scratch/$1.rounds")" = "$(grep -c '^KIND' tests/boot/stress/stress.def)" ]
+	kinds=$(grep -c '^KIND' tests/boot/stress/stress.def)
+	diff "$scratch/$1.native" "$scratch/$1.rounds" && [ "$(wc -l <"$scratch/$1.rounds")" = "$kinds" ]
 }
 
 for processors in 1 4; do
-	boot stress$processors --cpus $processors --initrd "$scratch/stress.cpio" --append "quiet subring.script=/test" "$KERNEL"
-	check "with $processors processors, $seconds seconds of stress compute what the host computes" same_rounds stress$processors
+	boot stress$processors --cpus $processors --initrd "$scratch/stress.cpio" --append "$script" "$KERNEL"
+	check "with $processors processors, $seconds seconds of stress compute what the host computes" \
+		same_rounds stress$processors
 	cat "$scratch/stress$processors.rounds"
 done
 

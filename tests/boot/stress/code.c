@@ -49,10 +49,12 @@ static uint64_t change_in_place(uint8_t *code, uint64_t state)
 		uint32_t constant = (uint32_t)(random >> 32);
 
 		write_function(at, constant, (uint8_t)random);
-		stress_require(call(at, (uint32_t)i) == expected(constant, (uint8_t)random, (uint32_t)i), "code just written");
+		stress_require(call(at, (uint32_t)i) == expected(constant, (uint8_t)random, (uint32_t)i),
+			       "code just written");
 		constant = ~constant;
 		memcpy(at + 1, &constant, sizeof(constant));
-		stress_require(call(at, (uint32_t)i) == expected(constant, (uint8_t)random, (uint32_t)i), "code just changed");
+		stress_require(call(at, (uint32_t)i) == expected(constant, (uint8_t)random, (uint32_t)i),
+			       "code just changed");
 		digest = stress_mix(digest, call(at, (uint32_t)random));
 	}
 	return digest;
@@ -95,7 +97,8 @@ static void *run_handed_over(void *argument)
 
 		await(&handover->turn, 2 * i + 1);
 		asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx) : : "memory");
-		stress_require(call(handover->code, i) == expected(i * 77777, (uint8_t)i, i), "code that another thread changed");
+		stress_require(call(handover->code, i) == expected(i * 77777, (uint8_t)i, i),
+			       "code that another thread changed");
 		handover->digest = stress_mix(handover->digest, call(handover->code, i));
 		__atomic_store_n(&handover->turn, 2 * i + 2, __ATOMIC_RELEASE);
 	}

@@ -51,7 +51,8 @@ static size_t equal_prefix(const uint8_t *a, const uint8_t *b, size_t bytes)
 {
 	size_t left = bytes;
 
-	asm volatile("cmp %%rcx, %%rcx; repe cmpsb; je 1f; inc %%rcx; 1:" : "+D"(a), "+S"(b), "+c"(left) : : "memory", "cc");
+	asm volatile("cmp %%rcx, %%rcx; repe cmpsb; je 1f; inc %%rcx; 1:"
+		     : "+D"(a), "+S"(b), "+c"(left) : : "memory", "cc");
 	return bytes - left;
 }
 
@@ -205,7 +206,8 @@ uint64_t round_simd(uint64_t number)
 	for (int i = 0; i < 500 && __builtin_cpu_supports("fma"); i++) {
 		double a = (double)(stress_random(&state) >> 11), b = (double)(stress_random(&state) >> 11);
 
-		stress_require(error_fused(a, b, a * b) == error_by_halves(a, b, a * b), "the result of a fused multiply-add");
+		stress_require(error_fused(a, b, a * b) == error_by_halves(a, b, a * b),
+			       "the result of a fused multiply-add");
 	}
 	return digest;
 }

@@ -67,12 +67,13 @@ static uint64_t rounds_wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct result *results = mmap(NULL, sizeof(*results) * KINDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct result *results =
+		mmap(NULL, sizeof(*results) * KINDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	double deadline;
 	bool timed, ok = true;
 	pid_t pids[KINDS] = { 0 };
 
-	if (argc < 2) {
+	if (argc < 2 || results == MAP_FAILED) {
 		fprintf(stderr, "usage: stress SECONDS, or stress NAME=ROUNDS ...\n");
 		return 2;
 	}

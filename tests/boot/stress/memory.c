@@ -26,7 +26,8 @@ static void area_map(struct area *area, uint64_t random)
 	int populate = random >> 60 == 0 ? MAP_POPULATE : 0;
 
 	area->pages = (unsigned)(random % MAX_PAGES) + 1;
-	area->at = mmap(NULL, (size_t)area->pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+	area->at = mmap(NULL, (size_t)area->pages * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
 	stress_require(area->at != MAP_FAILED, "mmap");
 	memset(area->tag, 0, sizeof(area->tag));
 }
@@ -154,8 +155,8 @@ uint64_t round_copies(uint64_t number)
 	/* What the child has done with the same bytes. */
 	scribble(private, seed + 2);
 	digest = stress_mix_bytes(0, private, COPY_BYTES);
-	stress_require(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == (int)(number % 100),
-		       "a child's exit status");
+	stress_require(waitpid(child, &status, 0) == child, "waiting for a child");
+	stress_require(WIFEXITED(status) && WEXITSTATUS(status) == (int)(number % 100), "a child's exit status");
 	stress_require(shared[0] == digest, "memory copied on write by parent and child");
 	digest = stress_mix_bytes(digest, shared, COPY_BYTES);
 	munmap(shared, COPY_BYTES);

@@ -70,14 +70,15 @@ static void make_writable(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)context;
-	stress_require(page >= pages && page < pages + PAGES * PAGE && info->si_code == SEGV_ACCERR, "where a page fault was");
+	stress_require(page >= pages && page < pages + PAGES * PAGE && info->si_code == SEGV_ACCERR,
+		       "where a page fault was");
 	stress_require(!mprotect(page, PAGE, PROT_READ | PROT_WRITE), "mprotect in a handler");
 	faults++;
 }
 
 static uint64_t write_protected_pages(uint64_t state)
 {
-	uint64_t digest = 0, touched = 0, distinct = 0;
+	uint64_t digest = 0, touched = 0, distinct = 0, *word;
 
 	pages = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stress_require(pages != MAP_FAILED, "mmap");
@@ -89,8 +90,9 @@ static uint64_t write_protected_pages(uint64_t state)
 		if (!(touched >> page & 1))
 			distinct++;
 		touched |= 1ull << page;
+		word = (uint64_t *)(pages + page * PAGE + state % 500 * 8);
 		/* Read, changed and written in one instruction, which faults and starts again. */
-		asm volatile("lock addq %1, %0" : "+m"(*(uint64_t *)(pages + page * PAGE + state % 500 * 8)) : "r"(state) : "cc");
+		asm volatile("lock addq %1, %0" : "+m"(*word) : "r"(state) : "cc");
 	}
 	stress_require(faults == distinct, "how many pages faulted");
 	digest = stress_mix_bytes(digest, pages, PAGES * PAGE);

@@ -65,8 +65,8 @@ static void add_wide(unsigned __int128 *at, uint64_t n)
 	do {
 		new_low = low + n;
 		new_high = high - n;
-		asm volatile("lock cmpxchg16b %1" : "=@ccz"(done), "+m"(*at), "+a"(low), "+d"(high) : "b"(new_low), "c"(new_high)
-			     : "memory");
+		asm volatile("lock cmpxchg16b %1" : "=@ccz"(done), "+m"(*at), "+a"(low), "+d"(high)
+			     : "b"(new_low), "c"(new_high) : "memory");
 	} while (!done);
 }
 
