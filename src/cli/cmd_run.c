@@ -89,9 +89,18 @@ static bool load_module(struct run *run, const char *words, struct host_error *e
 	return ok;
 }
 
+/* Does the command line have a console= of its own? netconsole= is something else. */
+static bool names_console(const char *cmdline)
+{
+	for (const char *at = cmdline; (at = strstr(at, "console=")); at++)
+		if (at == cmdline || at[-1] == ' ')
+			return true;
+	return false;
+}
+
 static bool compose_cmdline(struct run *run, struct host_error *error)
 {
-	bool add = is_linux(run) && !strstr(run->options.append, "console=");
+	bool add = is_linux(run) && !names_console(run->options.append);
 	int length = snprintf(run->cmdline, sizeof(run->cmdline), "%s%s%s", run->options.append,
 			      add && *run->options.append ? " " : "", add ? "console=ttyS0" : "");
 
@@ -169,11 +178,16 @@ static void timeout_ready(void *owner, short events)
 	stop(owner, STOP_TIMEOUT);
 }
 
-/* Before any thread exists, so that every thread leaves these signals to the I/O loop. */
-static void block_signals(sigset_t *set)
+/* What is written to somebody who is gone, or over a file's limit, is a write error like another. */
+static void ignore_signals(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that grows over its limit is a write error like another */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* From now on they are for the I/O loop; until now they simply end the program. The host's threads never take them. */
+static void block_signals(sigset_t *set)
+{
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
@@ -449,8 +463,9 @@ int command_run(int argc, char **argv)
 		break;
 	}
 	log_set_name(run.options.name);
-	block_signals(&run.blocked);
+	ignore_signals();
 	if (run_open(&run, &error)) {
+		block_signals(&run.blocked);
 		watch_signals(&run);
 		status = run_machine(&run);
 	} else {

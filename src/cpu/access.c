@@ -8,6 +8,7 @@
 #include "cpu/access.h"
 
 #include "cpu/debug.h"
+#include "cpu/frame.h"
 #include "cpu/tlb.h"
 
 /* A part of an access that lies within one page. */
@@ -329,12 +330,10 @@ void *op_rmw_slow(struct core *c, const struct op *op, gva_t address, unsigned s
 	if (!alignment_ok(c, op, address, size) ||
 	    !access_resolve(c, op, (enum segment)op->insn.seg, address, size, ACCESS_WRITE, c->data_mode, &spans))
 		return NULL;
-	/* Directly accessible after all: the fill opened the way. */
+	/* RAM within a page is worked on in place, so that LOCK holds. The write follows at once: code there is stale now. */
 	if (spans.parts == 1 && spans.part[0].host && !spans.part[0].rom) {
-		struct tlb_entry *entry = tlb_slot(c, address);
-
-		if (tlb_hit(c, atomic_load_explicit(&entry->write, memory_order_relaxed), address, size))
-			return spans.part[0].host;
+		tlb_code_written(c, address, spans.part[0].gpa & PAGE_MASK, spans.mode);
+		return spans.part[0].host;
 	}
 	spans_read(c, op, &spans, c->rmw.buffer);
 	c->rmw.address = address;
@@ -360,11 +359,6 @@ u64 stack_mask(const struct core *c)
 	return c->cpu.segment[SEG_SS].attributes & SEGMENT_DB ? 0xffffffffull : 0xffffull;
 }
 
-static void stack_set(struct core *c, u64 mask, u64 value)
-{
-	c->cpu.gpr[GPR_RSP] = mask == 0xffff ? (c->cpu.gpr[GPR_RSP] & ~mask) | (value & mask) : value & mask;
-}
-
 bool stack_push(struct core *c, const struct op *op, unsigned size, u64 value)
 {
 	u64 mask = stack_mask(c), offset = (c->cpu.gpr[GPR_RSP] - size) & mask;
@@ -374,7 +368,7 @@ bool stack_push(struct core *c, const struct op *op, unsigned size, u64 value)
 		address = segment_linear(c, op, SEG_SS, offset, size, ACCESS_WRITE);
 	if (!address.ok || !linear_store_slow(c, op, SEG_SS, address.value, size, value))
 		return false;
-	stack_set(c, mask, offset);
+	stack_set_pointer(c, mask, offset);
 	return true;
 }
 
@@ -389,6 +383,6 @@ struct load stack_pop(struct core *c, const struct op *op, unsigned size)
 		return address;
 	value = linear_load_slow(c, op, SEG_SS, address.value, size);
 	if (value.ok)
-		stack_set(c, mask, offset + size);
+		stack_set_pointer(c, mask, offset + size);
 	return value;
 }

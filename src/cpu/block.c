@@ -299,12 +299,15 @@ static void page_note_code(struct core *c, gpa_t gpa, _Atomic u32 **generation, 
 		*now = 0;
 		return;
 	}
-	if (!atomic_load(page.has_code)) {
-		atomic_store(page.has_code, 1);
-		c->environment->protect_code(c->machine, gpa & PAGE_MASK);
-	}
 	*generation = page.generation;
-	*now = atomic_load(page.generation);
+	/* A write by another processor clears has_code and counts the generation: then the page is not protected any more. */
+	do {
+		if (!atomic_load(page.has_code)) {
+			atomic_store(page.has_code, 1);
+			c->environment->protect_code(c->machine, gpa & PAGE_MASK);
+		}
+		*now = atomic_load(page.generation);
+	} while (!atomic_load(page.has_code));
 }
 
 static enum insn_status decode(const struct core *c, const u8 *bytes, unsigned available, struct insn *out)

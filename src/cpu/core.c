@@ -149,19 +149,25 @@ static enum tlb_mode data_mode(const struct cpu *cpu)
 	return cpu->cr4 & CR4_SMAP && !(cpu->rflags & RFLAGS_AC) ? TLB_SUPERVISOR_SMAP : TLB_SUPERVISOR;
 }
 
+void core_data_mode_changed(struct core *c)
+{
+	const struct cpu *cpu = &c->cpu;
+	bool align = cpu_cpl(cpu) == 3 && cpu->cr0 & CR0_AM && cpu->rflags & RFLAGS_AC;
+
+	c->data_mode = data_mode(cpu);
+	c->tlb = c->tlbs->entry[align || c->watch ? TLB_CHECKED : c->data_mode];
+}
+
 void core_mode_changed(struct core *c)
 {
 	const struct cpu *cpu = &c->cpu;
-	bool user = cpu_cpl(cpu) == 3;
-	bool align = user && cpu->cr0 & CR0_AM && cpu->rflags & RFLAGS_AC;
 
 	c->block_mode = code_size(cpu) | (cpu->segment[SEG_SS].attributes & SEGMENT_DB ? BLOCK_STACK32 : 0) |
 			(cpu_segments_are_real(cpu) ? BLOCK_REAL : 0) |
 			(cpu_in_64bit_mode(cpu) || cpu->segment[SEG_CS].limit == UINT32_MAX ? BLOCK_FLAT_CODE : 0);
-	c->data_mode = data_mode(cpu);
-	c->code_mode = user ? TLB_USER : TLB_SUPERVISOR;
+	c->code_mode = cpu_cpl(cpu) == 3 ? TLB_USER : TLB_SUPERVISOR;
 	c->watch = cpu->dr7 & DR7_ENABLE && debug_watches_data(cpu);
-	c->tlb = c->tlbs->entry[align || c->watch ? TLB_CHECKED : c->data_mode];
+	core_data_mode_changed(c);
 	block_key_changed(c);
 	simd_mode_changed(c);
 	x87_mode_changed(c);

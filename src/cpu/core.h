@@ -25,7 +25,6 @@ enum step {
 	STEP_TRAP,  /* the instruction retired, cpu.rip is advanced, and cpu.event (INT n, INT3...) is to be delivered */
 	STEP_BREAK, /* the instruction retired and cpu.rip is advanced; look at the world before going on */
 	STEP_RETRY, /* the instruction did not retire; cpu.rip still points to it (an interrupted REP, a stale block) */
-	STEP_EXIT,  /* like BREAK, and core.exit says why the engine must return */
 };
 
 typedef enum step exec_fn(struct core *c, const struct op *op) MUST_USE;
@@ -234,6 +233,8 @@ void core_startup(struct core *c, u8 vector);
 
 /* Call after changing c->cpu from outside (or CR0, CR3, CR4, EFER, CPL, SS, CS, RFLAGS.AC/TF, DR7 from inside). */
 void core_mode_changed(struct core *c);
+/* The same if nothing but RFLAGS.AC changed at CPL 0-2, which steers data accesses only. */
+void core_data_mode_changed(struct core *c);
 
 /*
  * Runs until something needs the engine; `instructions` > 0 is the budget, which may be exceeded by less than one block. On

@@ -106,7 +106,6 @@ struct cpu {
 	u64 xcr0, xss;
 	u64 pdpte[4]; /* PAE paging: loaded with CR3 ("PDPTE Registers") */
 	u32 pkru;
-	u32 pkrs;
 
 	/* Model-specific registers by their manual names, reached through msr.def. */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
@@ -114,7 +113,6 @@ struct cpu {
 	u64 tsc_offset, tsc_adjust, tsc_aux;
 	u64 apic_base, pat, misc_enable, feature_control, debugctl, spec_ctrl;
 	u64 mcg_status, mcg_ctl;
-	u64 tsc_deadline;
 	u64 syscfg, hwcr, nb_cfg, de_cfg; /* AMD */
 	struct cpu_mc_bank mc_bank[CPU_MC_BANKS];
 	struct cpu_mtrr mtrr;

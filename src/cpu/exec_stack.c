@@ -8,6 +8,7 @@
 #include "cpu/exec.h"
 #include "cpu/flags.h"
 #include "cpu/forms.h"
+#include "cpu/frame.h"
 
 #define RSP(c) ((c)->cpu.gpr[GPR_RSP])
 
@@ -125,13 +126,6 @@ static enum step exec_pop(struct core *c, const struct op *op)
 
 /* ---- stack memory beside the top, for what moves several values or none ---- */
 
-static void rsp_set(struct core *c, u64 value)
-{
-	u64 mask = stack_mask(c);
-
-	RSP(c) = mask == 0xffff ? (RSP(c) & ~mask) | (value & mask) : value & mask;
-}
-
 /* The linear address of the stack's `size` bytes at rsp. */
 static struct load stack_linear(struct core *c, const struct op *op, u64 rsp, unsigned size, enum access access)
 {
@@ -171,7 +165,7 @@ static enum step exec_pusha(struct core *c, const struct op *op)
 	for (unsigned n = 1; n <= 8; n++)
 		if (!stack_store_at(c, op, rsp - n * size, size, c->cpu.gpr[n - 1]))
 			return STEP_FAULT;
-	rsp_set(c, rsp - 8 * size);
+	stack_set_pointer(c, stack_mask(c), rsp - 8 * size);
 	EXEC_NEXT(c, op);
 }
 
@@ -188,7 +182,7 @@ static enum step exec_popa(struct core *c, const struct op *op)
 		if (n != 7 - GPR_RSP)
 			gpr_write_sized(c, (u8)((7 - n) * 8), size, value.value);
 	}
-	rsp_set(c, rsp + 8 * size);
+	stack_set_pointer(c, stack_mask(c), rsp + 8 * size);
 	EXEC_NEXT(c, op);
 }
 
@@ -223,7 +217,7 @@ static enum step exec_enter(struct core *c, const struct op *op)
 	if (!stack_probe_at(c, op, top, size))
 		return STEP_FAULT;
 	gpr_write_sized(c, GPR_RBP * 8, size, (frame & stack_mask(c)) | (RSP(c) & ~stack_mask(c)));
-	rsp_set(c, top);
+	stack_set_pointer(c, stack_mask(c), top);
 	EXEC_NEXT(c, op);
 }
 
@@ -235,7 +229,7 @@ static enum step exec_leave(struct core *c, const struct op *op)
 
 	if (!value.ok)
 		return STEP_FAULT;
-	rsp_set(c, rbp + size);
+	stack_set_pointer(c, stack_mask(c), rbp + size);
 	gpr_write_sized(c, GPR_RBP * 8, size, value.value);
 	EXEC_NEXT(c, op);
 }

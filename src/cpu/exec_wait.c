@@ -60,7 +60,7 @@ enum step exec_stac(struct core *c, const struct op *op)
 	if (cpu_cpl(&c->cpu))
 		return core_raise_ud(c, op);
 	c->cpu.rflags |= RFLAGS_AC;
-	core_mode_changed(c);
+	core_data_mode_changed(c);
 	EXEC_NEXT(c, op);
 }
 
@@ -69,7 +69,7 @@ enum step exec_clac(struct core *c, const struct op *op)
 	if (cpu_cpl(&c->cpu))
 		return core_raise_ud(c, op);
 	c->cpu.rflags &= ~RFLAGS_AC;
-	core_mode_changed(c);
+	core_data_mode_changed(c);
 	EXEC_NEXT(c, op);
 }
 

@@ -15,7 +15,10 @@
 
 u64 core_retired(const struct core *c)
 {
-	return c->cpu.retired + (c->op ? c->op->index : 0);
+	/* Another thread may ask for the approximate count while the core runs: op is read once. */
+	const struct op *op = __atomic_load_n(&c->op, __ATOMIC_RELAXED);
+
+	return c->cpu.retired + (op ? op->index : 0);
 }
 
 void core_attention(struct core *c)
@@ -145,7 +148,6 @@ static void step_finish(struct core *c, const struct block *b, enum step step)
 		retire(c, b->ops);
 		return;
 	case STEP_BREAK:
-	case STEP_EXIT:
 		retire(c, before + 1);
 		break;
 	case STEP_RETRY:

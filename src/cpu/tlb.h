@@ -20,7 +20,7 @@ struct tlb {
 
 /* Empties everything and takes the context of the current PCID. */
 void tlb_flush_all(struct core *c);
-/* MOV to CR3 without NOFLUSH, for the PCID now in CR3: its non-global translations (and here the global ones too). */
+/* MOV to CR3 without NOFLUSH, for the PCID now in CR3: its non-global translations. */
 void tlb_flush_context(struct core *c);
 /* Translations of one PCID (INVPCID). */
 void tlb_flush_pcid(struct core *c, u16 pcid);

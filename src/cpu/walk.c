@@ -193,7 +193,6 @@ static enum outcome walk_leaf(struct walk *w, u64 entry, u8 *host, unsigned page
 		.gpa = leaf_address(w, entry, page_shift),
 		.rights = rights,
 		.page_shift = (u8)page_shift,
-		.user = w->allow & ENTRY_U,
 		.global = entry & ENTRY_G && w->c->cpu.cr4 & CR4_PGE,
 	};
 	return WALK_DONE;

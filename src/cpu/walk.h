@@ -13,12 +13,13 @@
 #define RIGHT_WRITE BIT(1)
 #define RIGHT_EXECUTE BIT(2)
 
+_Static_assert(RIGHT_READ == BIT(ACCESS_READ) && RIGHT_WRITE == BIT(ACCESS_WRITE) && RIGHT_EXECUTE == BIT(ACCESS_EXECUTE),
+	       "a right is the bit of its access");
+
 struct translation {
 	gpa_t gpa;       /* of the 4 KiB page holding the address */
 	u8 rights;       /* RIGHT_WRITE only once the dirty bit is set */
 	u8 page_shift;   /* 12, 21, 22 or 30: size of the mapping */
-	u8 key;          /* protection key of a user page */
-	bool user;
 	bool global;
 	u32 error;       /* PF_ERROR_* if the walk failed */
 };

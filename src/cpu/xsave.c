@@ -1,6 +1,8 @@
 /* The layout of the FXSAVE and XSAVE areas, and x87 state in it: see xsave.h. */
 #include "cpu/xsave.h"
 
+#include "cpu/x87.h"
+
 #include "base/string.h"
 
 #define X87_REGISTERS 8
@@ -162,21 +164,13 @@ static void set_error_pointers(struct core *c, const struct xsave_legacy *area, 
 	x87->fds = wide ? 0 : (u16)(area->fdp >> 32);
 }
 
-/* ES and B say whether an exception is unmasked, whatever the area says. */
-static u16 fsw_summarized(u16 fsw, u16 fcw)
-{
-	bool pending = fsw & ~fcw & X87_FSW_EXCEPTIONS;
-
-	fsw &= (u16)~(X87_FSW_ES | X87_FSW_B);
-	return fsw | (pending ? (u16)(X87_FSW_ES | X87_FSW_B) : 0);
-}
-
 void xsave_set_x87(struct core *c, const struct xsave_legacy *area, bool wide)
 {
 	struct cpu_x87 *x87 = &c->cpu.x87;
 
 	x87->fcw = (area->fcw & (u16)X87_FCW_DEFINED) | (u16)X87_FCW_RESERVED_ONE;
-	x87->fsw = fsw_summarized(area->fsw, x87->fcw);
+	x87->fsw = area->fsw;
+	x87_summarize(x87); /* ES and B are not the area's to say */
 	x87->empty = (u8)~area->ftw;
 	if (pointers_are_restored(c, x87->fsw))
 		set_error_pointers(c, area, wide);

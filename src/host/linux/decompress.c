@@ -66,6 +66,7 @@ static bool unpack_gzip(struct unpacking *u)
 		if (!room)
 			break;
 		stream.next_out = u->out + u->out_bytes;
+		room = min_u64(room, INT32_MAX); /* zlib counts in 32 bits */
 		stream.avail_out = (uInt)room;
 		status = inflate(&stream, Z_NO_FLUSH);
 		u->out_bytes += room - stream.avail_out;
