@@ -25,7 +25,7 @@ include mk/fresh.mk
 .PHONY: all run static install clean fresh bench
 
 all: deps-build
-	@$(MAKE) --no-print-directory $(PROGRAM)
+	@$(MAKE) $(JOBS) --no-print-directory $(PROGRAM)
 
 clean:
 	rm -rf $(BUILD)

@@ -1,5 +1,5 @@
 # Speed, as ratios to native execution and to QEMU's TCG in one run.
 
 bench: deps-bench guest
-	@$(MAKE) --no-print-directory $(PROGRAM)
+	@$(MAKE) $(JOBS) --no-print-directory $(PROGRAM)
 	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" BUILD=$(BUILD) bench/run.sh

@@ -1,5 +1,8 @@
 # Compiling: every .c file below src/ is one object; the rooms without an operating system are compiled freestanding.
 
+# How many things are made at once, unless the caller's -j says.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 
@@ -40,7 +43,7 @@ $(PROGRAM): $(MAIN_OBJECT) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS_ALL) $^ -o $@ $(LIBS)
 
 static: deps-build
-	$(MAKE) --no-print-directory $(BUILD)/subring-static
+	@$(MAKE) $(JOBS) --no-print-directory $(BUILD)/subring-static
 
 $(BUILD)/subring-static: $(MAIN_OBJECT) $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS_ALL) -static $^ -o $@ $(LIBS)

@@ -10,7 +10,7 @@ deps-build deps-run deps-test deps-bench: deps-%:
 
 guest: deps-run
 	@tools/guest/fetch.sh "$(CACHE)" >/dev/null
-	@$(MAKE) --no-print-directory $(INITRD)
+	@$(MAKE) $(JOBS) --no-print-directory $(INITRD)
 
 $(INITRD): tools/guest/init tools/guest/initramfs.sh $(wildcard $(GUEST)/complete)
 	@mkdir -p $(@D)
@@ -21,7 +21,7 @@ NET ?= user
 
 # With a terminal: a shell in the guest. Without: the guest reports, checks itself and says whether all is well.
 run: guest
-	@$(MAKE) --no-print-directory $(PROGRAM)
+	@$(MAKE) $(JOBS) --no-print-directory $(PROGRAM)
 	@if [ -t 0 ]; then \
 		$(PROGRAM) run --kernel "$(GUEST)/vmlinuz" --initrd $(INITRD) --append quiet --net mode=$(NET); \
 	else \

@@ -36,7 +36,7 @@ $(STRESS): $(wildcard tests/boot/stress/*)
 
 # The same programs with sanitizers, built in a folder of their own.
 define sanitized
-@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(SANITIZED) $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(1))
+@$(MAKE) $(JOBS) --no-print-directory SANITIZE=1 BUILD=$(SANITIZED) $(patsubst $(BUILD)/%,$(SANITIZED)/%,$(1))
 endef
 
 test-programs-unit: ; $(call sanitized,$(UNIT_TESTS))
@@ -44,7 +44,9 @@ test-programs-fuzz: ; $(call sanitized,$(FUZZ_TESTS))
 test-programs-isa: $(ISA_TESTS)
 test-programs-guest: ; $(call sanitized,$(GUEST_TESTS))
 test-programs-boot: $(PROGRAM) $(STRESS) guest
-.PHONY: test-programs-unit test-programs-fuzz test-programs-isa test-programs-guest test-programs-boot
+# One make for all of them: two at once would build the same library.
+test-programs-sanitized: ; $(call sanitized,$(UNIT_TESTS) $(GUEST_TESTS) $(FUZZ_TESTS))
+.PHONY: test-programs-sanitized test-programs-unit test-programs-fuzz test-programs-isa test-programs-guest test-programs-boot
 
 RUN_unit = $(UNIT_TESTS:$(BUILD)/%=$(SANITIZED)/%)
 RUN_fuzz = $(FUZZ_TESTS:$(BUILD)/%=$(SANITIZED)/%)
@@ -53,11 +55,11 @@ RUN_guest = $(GUEST_TESTS:$(BUILD)/%=$(SANITIZED)/%)
 RUN_boot = $(BOOT_TESTS)
 
 test-unit test-isa test-guest test-fuzz test-boot: test-%: deps-test
-	@$(MAKE) --no-print-directory test-programs-$*
+	@$(MAKE) $(JOBS) --no-print-directory test-programs-$*
 	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" INITRD=$(INITRD) BUILD=$(BUILD) tools/run-tests.sh $(RUN_$*)
 
 test-soak: deps-test
-	@$(MAKE) --no-print-directory test-programs-boot
+	@$(MAKE) $(JOBS) --no-print-directory test-programs-boot
 	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" INITRD=$(INITRD) BUILD=$(BUILD) STRESS_SECONDS=60 \
 		tools/run-tests.sh tests/boot/workload.sh
 
@@ -65,8 +67,7 @@ check: deps-test
 	@tools/run-tests.sh tools/check-layers.sh tools/check-headers.sh tools/check-sizes.sh tools/check-compilers.sh
 
 test: deps-test
-	@$(MAKE) --no-print-directory test-programs-unit test-programs-isa test-programs-guest test-programs-fuzz \
-		test-programs-boot
+	@$(MAKE) $(JOBS) --no-print-directory test-programs-sanitized test-programs-isa test-programs-boot
 	@SUBRING=$(PROGRAM) GUEST="$(GUEST)" INITRD=$(INITRD) BUILD=$(BUILD) tools/run-tests.sh \
 		tools/check-layers.sh tools/check-headers.sh tools/check-sizes.sh tools/check-compilers.sh \
 		$(RUN_unit) $(RUN_isa) $(RUN_guest) $(RUN_fuzz) $(RUN_boot)

@@ -7,7 +7,7 @@ build=${BUILD:-build}
 passed=0
 failed=0
 for compiler in gcc clang; do
-	if make --no-print-directory -s CC=$compiler BUILD="$build/$compiler" "$build/$compiler/subring" >"$build/$compiler.log" 2>&1; then
+	if make -j"$(nproc)" --no-print-directory -s CC=$compiler BUILD="$build/$compiler" "$build/$compiler/subring" >"$build/$compiler.log" 2>&1; then
 		passed=$((passed + 1))
 	else
 		echo "FAILED $compiler:"

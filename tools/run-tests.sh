@@ -5,6 +5,7 @@ set -u
 
 passed=0
 failed=0
+began=$(date +%s)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -35,5 +36,7 @@ for program in "$@"; do
 	failed=$((failed + f))
 done
 echo
+took=$(($(date +%s) - began))
+echo "in $((took / 60)) min $((took % 60)) s:"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

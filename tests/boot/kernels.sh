@@ -23,8 +23,18 @@ on() { # NAME PACKAGE PARAMETERS OPTION...
 	package=$2
 	parameters=$3
 	shift 3
-	boot "$name" --initrd "$scratch/$package.cpio" --append "subring.check $parameters" "$@" "$CACHE/$package/vmlinuz"
-	check "$package: $name checks itself" checked "$name"
+	names="$names $name"
+	boot_beside "$name" --initrd "$scratch/$package.cpio" --append "subring.check $parameters" "$@" "$CACHE/$package/vmlinuz"
+}
+names=
+
+# The self-checks of what was booted since the last time.
+all_checked() {
+	wait
+	for name in $names; do
+		check "the self-check passes: $name" checked "$name"
+	done
+	names=
 }
 
 flag() { # NAME FLAG
@@ -36,34 +46,37 @@ no_flag() {
 }
 
 if fetched linux-image-amd64; then
-	on "Intel, 2 processors" linux-image-amd64 "" --cpus 2
-	on "AMD" linux-image-amd64 "$untested" --cpu max-amd
+	on ordinary-intel-2 linux-image-amd64 "" --cpus 2
+	on ordinary-amd linux-image-amd64 "$untested" --cpu max-amd
+	all_checked
 fi
 
 if fetched linux-image-6.12-amd64; then
-	on "6.12 on Intel, 4 processors" linux-image-6.12-amd64 "" --cpus 4
+	on 6.12-intel-4 linux-image-6.12-amd64 "" --cpus 4
+	on 6.12-amd linux-image-6.12-amd64 "$untested" --cpu max-amd
+	on 6.12-no5lvl linux-image-6.12-amd64 "no5lvl $untested"
+	all_checked
 	# Linux drops the flag when it runs with four levels.
-	check "6.12 pages with five levels on max-intel" flag "6.12 on Intel, 4 processors" la57
-	on "6.12 on AMD" linux-image-6.12-amd64 "$untested" --cpu max-amd
-	check "6.12 pages with five levels on max-amd" flag "6.12 on AMD" la57
-	on "6.12 with no5lvl" linux-image-6.12-amd64 "no5lvl $untested"
-	check "no5lvl: 6.12 pages with four levels" no_flag "6.12 with no5lvl" la57
+	check "6.12 pages with five levels on max-intel" flag 6.12-intel-4 la57
+	check "6.12 pages with five levels on max-amd" flag 6.12-amd la57
+	check "no5lvl: 6.12 pages with four levels" no_flag 6.12-no5lvl la57
 fi
 
 if fetched linux-image-686-pae i386; then
-	on "32 bits with PAE on max-intel, 2 processors" linux-image-686-pae "" --cpus 2
+	on 32bit-pae-max-intel-2 linux-image-686-pae "" --cpus 2
 	for model in pentium-pro pentium3 pentium4; do
-		on "32 bits with PAE on $model" linux-image-686-pae "$untested" --cpu $model
+		on 32bit-pae-$model linux-image-686-pae "$untested" --cpu $model
 	done
-	on "32 bits with PAE and 5G of memory" linux-image-686-pae "$untested" --memory 5G
-	check "32 bits with PAE: 5G of memory are found" \
-		ended "32 bits with PAE and 5G of memory" 0 '^memory: +(49|5[0-2])[0-9]{5} kB'
+	on 32bit-pae-5G linux-image-686-pae "$untested" --memory 5G
+	all_checked
+	check "32 bits with PAE: 5G of memory are found" ended 32bit-pae-5G 0 '^memory: +(49|5[0-2])[0-9]{5} kB'
 fi
 
 if fetched linux-image-686 i386; then
 	for model in pentium-pro max-intel max-amd; do
-		on "32 bits without PAE on $model" linux-image-686 "$untested" --cpu $model
+		on 32bit-$model linux-image-686 "$untested" --cpu $model
 	done
+	all_checked
 fi
 
 boot refused --cpu pentium4 --initrd "$INITRD" "$KERNEL"

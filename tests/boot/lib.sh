@@ -43,6 +43,14 @@ boot() {
 	echo $? >"$scratch/$name.status"
 }
 
+# boot_beside NAME OPTION...: the same in the background, two at a time. After the last, `wait`.
+boot_beside() {
+	boot "$@" &
+	beside=$((beside + 1))
+	[ $((beside % 2)) = 1 ] || wait
+}
+beside=0
+
 # ended NAME STATUS [REGEX...]: the boot ended so, and each of the expressions matches a line of its output.
 ended() {
 	name=$1

@@ -17,18 +17,11 @@ done
 
 # ---- models ----
 
-# Two at a time: each has one processor.
 models=$("$SUBRING" models | awk '$3 == 64 { print $1 }')
-set -- $models
-while [ $# -gt 0 ]; do
-	boot "on-$1" --cpu "$1" --initrd "$INITRD" --append "$checking" "$vmlinuz" &
-	shift
-	if [ $# -gt 0 ]; then
-		boot "on-$1" --cpu "$1" --initrd "$INITRD" --append "$checking" "$vmlinuz"
-		shift
-	fi
-	wait
+for model in $models; do
+	boot_beside "on-$model" --cpu "$model" --initrd "$INITRD" --append "$checking" "$vmlinuz"
 done
+wait
 for model in $models; do
 	check "Linux checks itself on $model" checked "on-$model"
 	check "it keeps the time-stamp counter as its clock on $model" ended "on-$model" 0 '^clock: +tsc,'
@@ -47,8 +40,8 @@ same_run() { # NAME OTHER
 
 for processors in 1 2 4; do
 	for turn in first second; do
-		boot "$turn$processors" --clock instructions --cpus "$processors" --stats --initrd "$INITRD" \
-			--append "subring.check" "$vmlinuz" &
+		boot_beside "$turn$processors" --clock instructions --cpus "$processors" --stats --initrd "$INITRD" \
+			--append "subring.check" "$vmlinuz"
 	done
 	wait
 	check "two runs on the instructions clock with $processors processors are one: console and instruction count" \
@@ -96,8 +89,9 @@ LC_ALL=C sed 's/Xen\x00/Xxx\x00/g' "$scratch/pvh" >"$scratch/vmlinux"
 echo 'echo "loader: $(cat /proc/sys/kernel/bootloader_type)"' >"$scratch/loader.sh"
 initrd_with "$scratch/loader.cpio" "$scratch/loader.sh=test"
 for format in pvh vmlinux; do
-	boot $format --initrd "$scratch/loader.cpio" --append "console=ttyS0 subring.script=/test" "$scratch/$format"
+	boot_beside $format --initrd "$scratch/loader.cpio" --append "console=ttyS0 subring.script=/test" "$scratch/$format"
 done
+wait
 # What Linux notes as the loader's type is 0xb0 for PVH, else what the parameters say: 0xff.
 check "Linux as an ELF file with a PVH note starts by PVH" ended pvh 0 '^loader: 176'
 check "Linux as a plain vmlinux starts by Linux's own protocol" ended vmlinux 0 '^loader: 255'
@@ -123,21 +117,23 @@ ending() {
 	name=$1
 	parameters=$2
 	shift 2
-	truncate -s 0 "$scratch/disk.img"
-	truncate -s 1M "$scratch/disk.img"
-	boot "$name" --disk "path=$scratch/disk.img" --initrd "$scratch/ending.cpio" \
+	truncate -s 1M "$scratch/$name.img"
+	boot_beside "$name" --disk "path=$scratch/$name.img" --initrd "$scratch/ending.cpio" \
 		--append "subring.script=/test $parameters" "$@" "$vmlinuz"
 }
 
 for way in acpi kbd pci triple; do
 	ending "$way" "reboot=$way" --stats
+done
+ending once "reboot=acpi" --no-reboot
+ending crash "reboot=triple" --no-reboot
+wait
+for way in acpi kbd pci triple; do
 	check "a restart by reboot=$way starts the kernel again, and power-off ends the run with status 0" \
 		ended "$way" 0 'the second start' 'reboot: Power down' '1 reboots'
 done
-ending once "reboot=acpi" --no-reboot
 check "--no-reboot: a guest's restart ends the run with status 0" ended once 0 'reboot: Restarting system'
 check "--no-reboot: there is no second start" sh -c '! grep -a "second start" "$1"' - "$scratch/once.out"
-ending crash "reboot=triple" --no-reboot
 check "--no-reboot: a triple fault ends the run with status 1 and says so" ended crash 1 'triple fault'
 
 finish
