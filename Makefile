@@ -21,6 +21,7 @@ include mk/guest.mk
 include mk/bench.mk
 include mk/test.mk
 include mk/fresh.mk
+include mk/install.mk
 
 .PHONY: all run static install clean fresh bench
 
