@@ -67,8 +67,10 @@ enum trace_event trace_find(const char *name);
 
 /* How records are written. */
 enum trace_format { TRACE_FORMAT_TEXT, TRACE_FORMAT_JSON, TRACE_FORMAT_CHROME, TRACE_FORMATS };
-/* CHROME draws a row for each thread of each process: the machine is the process, its processors are the threads, and devices have
- * a row of their own. */
+/*
+ * CHROME draws a row for each thread of each process: the machine is the process, its processors are the threads, and
+ * devices have a row of their own.
+ */
 #define TRACE_CHROME_PROCESS 1u
 #define TRACE_CHROME_DEVICES 1000000u
 /*

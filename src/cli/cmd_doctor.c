@@ -164,7 +164,8 @@ static void look_tap(struct finding *f)
 		FOUND(f, "/dev/net/tun may be opened");
 	else
 		FOUND(f, "/dev/net/tun: %s", strerror(errno));
-	ADVISE(f, "%s", errno == ENOENT ? "load the module tun: `sudo modprobe tun`" : "allow this user to open it, or use mode=user");
+	ADVISE(f, "%s", errno == ENOENT ? "load the module tun: `sudo modprobe tun`" :
+					  "allow this user to open it, or use mode=user");
 }
 
 static void look_terminal(struct finding *f)

@@ -105,7 +105,8 @@ static bool compose_cmdline(struct run *run, struct host_error *error)
 			      add && *run->options.append ? " " : "", add ? "console=ttyS0" : "");
 
 	if ((size_t)length >= sizeof(run->cmdline)) {
-		host_error_set(error, "--append: the command line is too long: %d bytes, at most %u", length, BOOT_MAX_CMDLINE - 1);
+		host_error_set(error, "--append: the command line is too long: %d bytes, at most %u", length,
+			       BOOT_MAX_CMDLINE - 1);
 		return false;
 	}
 	run->boot.cmdline = run->cmdline;
@@ -198,8 +199,8 @@ static void block_signals(sigset_t *set)
 
 static void watch_signals(struct run *run)
 {
-	run->signals = (struct host_io_source){ .fd = signalfd(-1, &run->blocked, SFD_CLOEXEC | SFD_NONBLOCK), .wanted = always_wanted,
-						.ready = signal_ready, .owner = run, .urgent = true };
+	run->signals = (struct host_io_source){ .fd = signalfd(-1, &run->blocked, SFD_CLOEXEC | SFD_NONBLOCK),
+						.wanted = always_wanted, .ready = signal_ready, .owner = run, .urgent = true };
 	host_io_add(run->config.io, &run->signals);
 }
 

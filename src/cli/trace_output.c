@@ -103,7 +103,8 @@ static void emit(struct trace *trace, enum trace_event event, unsigned processor
 
 static void name_row(FILE *file, const char *what, unsigned thread, const char *name, int number)
 {
-	fprintf(file, "{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":\"", what, TRACE_CHROME_PROCESS, thread);
+	fprintf(file, "{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":\"", what,
+		TRACE_CHROME_PROCESS, thread);
 	for (; *name; name++) {
 		if ((unsigned char)*name < ' ')
 			continue;

@@ -41,7 +41,8 @@ static bool port_is_free(const struct net_forward *forward, struct host_error *e
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	ok = !bind(fd, (struct sockaddr *)&address, sizeof(address)) && !listen(fd, 1);
 	if (!ok)
-		host_error_set(error, "--net forward: port %u of %s: %s; %s", forward->host_port, forward->address, strerror(errno),
+		host_error_set(error, "--net forward: port %u of %s: %s; %s", forward->host_port, forward->address,
+			       strerror(errno),
 			       errno == EACCES ? "choose one above 1023" : "choose another");
 	close(fd);
 	return ok;
