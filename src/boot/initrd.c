@@ -1,4 +1,6 @@
-/* "initramfs buffer format": cpio archives in the newc format, one after the other, zeros between them, each perhaps compressed. */
+/*
+ * "initramfs buffer format": cpio archives in the newc format, one after the other, packed or not. See initrd.h.
+ */
 #include "boot/initrd.h"
 
 #include "base/bits.h"
