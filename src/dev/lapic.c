@@ -245,6 +245,7 @@ void lapic_reset(struct lapic *l, bool init_only)
 	lapic_timer_stop(l);
 	*s = (struct lapic_state){
 		.id = before.id,
+		.xapic_id = init_only ? before.xapic_id : (u8)before.id,
 		.base = LAPIC_BASE_DEFAULT | LAPIC_BASE_EN | (l->processor ? 0 : LAPIC_BASE_BSP),
 		.dfr = LAPIC_DFR_FLAT,
 		.svr = LAPIC_SVR_RESET,

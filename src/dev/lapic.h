@@ -49,6 +49,7 @@ struct lapic_model {
 
 struct lapic_state {
 	u32 id; /* the initial APIC ID */
+	u8 xapic_id; /* what software made of its low 8 bits; it counts in xAPIC mode */
 	u64 base;
 	u32 tpr, ldr, dfr, svr;
 	u32 isr[8], tmr[8], irr[8];

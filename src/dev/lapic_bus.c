@@ -39,7 +39,7 @@ static bool matches(const struct lapic *l, const struct lapic_message *message)
 		return true;
 	if (message->logical)
 		return matches_logical(l, message->destination);
-	return message->destination == (lapic_in_x2apic_mode(l) ? l->state.id : l->state.id & XAPIC_BROADCAST);
+	return message->destination == (lapic_in_x2apic_mode(l) ? l->state.id : l->state.xapic_id);
 }
 
 /* "Lowest Priority Delivery Mode". Among equals the search begins after the last one chosen. */
@@ -174,7 +174,7 @@ void lapic_bus_init(struct lapic_bus *bus, struct lapic *lapics, unsigned count,
 	for (unsigned i = 0; i < count; i++) {
 		struct lapic *l = &lapics[i];
 
-		*l = (struct lapic){ .bus = bus, .processor = i, .model = *model, .state.id = i };
+		*l = (struct lapic){ .bus = bus, .processor = i, .model = *model, .state = { .id = i, .xapic_id = (u8)i } };
 		atomic_init(&l->pending, LAPIC_NONE);
 		lapic_timer_init(l);
 		lapic_reset(l, false);

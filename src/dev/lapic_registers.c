@@ -35,7 +35,7 @@ struct reg_rule {
 
 /* "Local APIC Register Address Map", "Local APIC Register Address Map Supported by x2APIC". */
 static const struct reg_rule rules[REG_COUNT] = {
-	[REG_ID] = { READ, 0, 0 },
+	[REG_ID] = { READ | XW, (u32)BITS(31, 24), 0 },
 	[REG_VERSION] = { READ, 0, 0 },
 	[REG_TPR] = { ALL, LAPIC_VECTOR, 0 },
 	[REG_APR] = { XR, 0, 0 },
@@ -86,7 +86,7 @@ static u32 read_register(const struct lapic *l, unsigned reg)
 	const struct lapic_state *s = &l->state;
 
 	switch (reg) {
-	case REG_ID: return lapic_in_x2apic_mode(l) ? s->id : s->id << XAPIC_ID_SHIFT;
+	case REG_ID: return lapic_in_x2apic_mode(l) ? s->id : (u32)s->xapic_id << XAPIC_ID_SHIFT;
 	case REG_VERSION: return VERSION;
 	case REG_TPR: return s->tpr;
 	case REG_APR:
@@ -164,6 +164,7 @@ static void write_register(struct lapic *l, unsigned reg, u32 value)
 		s->tpr = value;
 		lapic_update(l);
 		break;
+	case REG_ID: s->xapic_id = (u8)(value >> XAPIC_ID_SHIFT); break;
 	case REG_EOI: lapic_eoi(l); break;
 	case REG_LDR: s->ldr = value; break;
 	case REG_DFR: s->dfr = value | DFR_ONES; break;

@@ -38,6 +38,19 @@ TEST("a physical destination is one APIC ID, FFH is everyone, and nobody's ID is
 	CHECK_EQ(who(0x43), 0);
 }
 
+TEST("an APIC ID that software has changed is where messages go, to several processors if they share it")
+{
+	setup();
+	set(2, ID, 0x55000000);
+	ipi(0, 2, 0x41);
+	CHECK_EQ(who(0x41), 0);
+	ipi(0, 0x55, 0x42);
+	CHECK_EQ(who(0x42), 4);
+	set(3, ID, 0x55000000);
+	ipi(0, 0x55, 0x43);
+	CHECK_EQ(who(0x43), 0xc);
+}
+
 TEST("shorthands: self, all including self, all excluding self")
 {
 	setup();
