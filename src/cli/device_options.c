@@ -148,8 +148,8 @@ static bool add_forward(struct net_option *net, char *value, struct host_error *
 	}
 	if (parse_forward(value, &net->forward[net->forwards++]))
 		return true;
-	host_error_set(error, "--net forward=%s: expected HOST:GUEST ports such as 8080:80, or 0.0.0.0/8080:80 for the whole network",
-		       copy);
+	host_error_set(error, "--net forward=%s: expected HOST:GUEST ports such as 8080:80, "
+		       "or 0.0.0.0/8080:80 for the whole network", copy);
 	return false;
 }
 
@@ -200,7 +200,7 @@ bool device_add_net(struct run_options *o, char *text, struct host_error *error)
 		return host_error_set(error, "--net mode=tap: ifname=TAP is missing"), false;
 	if (net->mode != NET_TAP && net->interface)
 		return host_error_set(error, "--net ifname=%s: only with mode=tap", net->interface), false;
-	if (net->mode != NET_USER && net->forwards)
+	if ((none || net->mode != NET_USER) && net->forwards)
 		return host_error_set(error, "--net forward=: only with mode=user"), false;
 	o->net_count += !none;
 	return true;

@@ -29,6 +29,23 @@ static bool engine_try(const struct engine_ops *engine, struct host_error *reaso
 	return false;
 }
 
+bool engines_check(const char *words, struct host_error *error)
+{
+	if (!strcmp(words, "auto"))
+		return true;
+	for (const char *word = words; *word || word == words;) {
+		size_t length = strcspn(word, ",");
+
+		if (!engine_find(word, length)) {
+			host_error_set(error, "--engine: '%.*s' is not known; expected auto, or a list of: soft", (int)length,
+				       word);
+			return false;
+		}
+		word += length + (word[length] == ',');
+	}
+	return true;
+}
+
 const struct engine_ops *engines_choose(const char *words, struct host_error *reason, struct host_error *error)
 {
 	reason->text[0] = 0;
@@ -43,11 +60,7 @@ const struct engine_ops *engines_choose(const char *words, struct host_error *re
 		size_t length = strcspn(word, ",");
 		const struct engine_ops *engine = engine_find(word, length);
 
-		if (!engine) {
-			host_error_set(error, "--engine: '%.*s' is not known; expected auto or soft", (int)length, word);
-			return NULL;
-		}
-		if (engine_try(engine, reason))
+		if (engine && engine_try(engine, reason))
 			return engine;
 		word += length + (word[length] == ',');
 	}

@@ -1,6 +1,7 @@
 /* Ctrl-a keys. See keys.h; the keys are in key.def. */
 #include "cli/keys.h"
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,8 +26,10 @@ static const struct key {
 
 static void say(const char *text)
 {
-	/* A terminal that is gone leaves nobody to tell. */
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	/* A terminal that is gone or stopped leaves nobody to tell. */
+	if (poll(&writable, 1, 0) && write(STDERR_FILENO, text, strlen(text)) < 0)
 		return;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/nearest.h"
 #include "cli/device_options.h"
+#include "cli/engines.h"
 #include "cli/run_options.h"
 #include "cli/values.h"
 #include "host/linux/resources.h"
@@ -43,7 +44,8 @@ static bool set_memory(struct run_options *o, const char *text, struct host_erro
 		return false;
 	}
 	if (o->memory_bytes > host) {
-		host_error_set(error, "--memory %s: this host has only %lluM to give; ask for less", text, (unsigned long long)(host >> 20));
+		host_error_set(error, "--memory %s: this host has only %lluM to give; ask for less", text,
+			       (unsigned long long)(host >> 20));
 		return false;
 	}
 	return true;
@@ -80,7 +82,7 @@ static bool apply(struct run_options *o, enum run_option_id id, char *value, str
 	case OPTION_INITRD: o->initrd = value; return true;
 	case OPTION_APPEND: o->append = value; return true;
 	case OPTION_NAME: o->name = value; return true;
-	case OPTION_ENGINE: o->engines = value; return true;
+	case OPTION_ENGINE: o->engines = value; return engines_check(value, error);
 	case OPTION_EXPECT: o->expect = value; return true;
 	case OPTION_FAIL_ON: o->fail_on = value; return true;
 	case OPTION_NO_REBOOT: o->no_reboot = true; return true;
@@ -109,7 +111,8 @@ static bool apply(struct run_options *o, enum run_option_id id, char *value, str
 		o->debug_exit_port = (int)number;
 		return true;
 	case OPTION_CPU:
-		if (model_parse(value, &o->model, &o->features, reason, sizeof(reason), o->feature_notes, sizeof(o->feature_notes)))
+		if (model_parse(value, &o->model, &o->features, reason, sizeof(reason), o->feature_notes,
+				sizeof(o->feature_notes)))
 			return true;
 		return host_error_set(error, "--cpu %s: %s", value, reason), false;
 	case OPTION_COUNT:
@@ -135,7 +138,8 @@ static enum run_option_id option_find(char *word, char **value)
 /* "--trace help", in either way of writing a value. */
 static bool asks_for_events(int argc, char **argv, int at)
 {
-	return !strcmp(argv[at], "--trace=help") || (!strcmp(argv[at], "--trace") && at + 1 < argc && !strcmp(argv[at + 1], "help"));
+	return !strcmp(argv[at], "--trace=help") ||
+	       (!strcmp(argv[at], "--trace") && at + 1 < argc && !strcmp(argv[at + 1], "help"));
 }
 
 static void defaults(struct run_options *o)
@@ -159,8 +163,8 @@ static bool unknown_option(const char *word, struct host_error *error)
 {
 	size_t length = strcspn(word, "=");
 
-	host_error_set(error, "unknown option '%.*s'; the nearest is '%s', and `subring run --help` lists them", (int)length, word,
-		       nearest_name(word, length, option_name));
+	host_error_set(error, "unknown option '%.*s'; the nearest is '%s', and `subring run --help` lists them",
+		       (int)length, word, nearest_name(word, length, option_name));
 	return false;
 }
 

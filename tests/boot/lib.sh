@@ -94,10 +94,8 @@ initrd_with() {
 
 PATH=$PATH:/usr/sbin:/sbin # mkfs.ext4, ip
 KERNEL=$GUEST/vmlinuz
-case $SUBRING in
-/*) ;;
-*) SUBRING=$PWD/$SUBRING ;;
-esac
+SUBRING=$(realpath "$SUBRING")
+INITRD=$(realpath "$INITRD")
 
 # What else a script must undo at its end.
 cleanup() {

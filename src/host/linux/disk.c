@@ -29,7 +29,7 @@ struct host_disk {
 	pthread_mutex_t lock;
 	pthread_cond_t arrived;
 	struct host_disk_request *first, **last; /* waiting, oldest first */
-	pthread_t worker[WORKERS];
+	struct host_thread *worker[WORKERS];
 };
 
 /* ---- one request ---- */
@@ -111,7 +111,7 @@ static struct host_disk_request *queue_take(struct host_disk *disk)
 	return request;
 }
 
-static void *worker_body(void *argument)
+static void worker_body(void *argument)
 {
 	struct host_disk *disk = argument;
 	struct host_disk_request *request;
@@ -127,7 +127,6 @@ static void *worker_body(void *argument)
 		pthread_mutex_lock(&disk->lock);
 	}
 	pthread_mutex_unlock(&disk->lock);
-	return NULL;
 }
 
 void host_disk_submit(struct host_disk *disk, struct host_disk_request *request)
@@ -198,7 +197,8 @@ static bool disk_size(struct host_disk *disk, const char *path, struct host_erro
 		host_error_set(error, "disk '%s' is empty: make it with `truncate -s 1G %s`", path, path);
 	else
 		host_error_set(error, "disk '%s': its %llu bytes are no whole number of sectors: it seems cut off; get it again, "
-			       "or add what is missing with `truncate -s %%%d %s`", path, (unsigned long long)bytes, SECTOR, path);
+			       "or add what is missing with `truncate -s %%%d %s`", path, (unsigned long long)bytes, SECTOR,
+			       path);
 	return false;
 }
 
@@ -208,7 +208,8 @@ static bool disk_is_raw(const struct host_disk *disk, const char *path, struct h
 
 	if (!format)
 		return true;
-	host_error_set(error, "disk '%s' is a %s image; make a raw one with `qemu-img convert -O raw %s NEW`", path, format, path);
+	host_error_set(error, "disk '%s' is a %s image; make a raw one with `qemu-img convert -O raw %s NEW`", path, format,
+		       path);
 	return false;
 }
 
@@ -226,15 +227,12 @@ static bool disk_lock(const struct host_disk *disk, const char *path, struct hos
 	return false;
 }
 
-static bool workers_start(struct host_disk *disk, const char *path, struct host_error *error)
+static bool workers_start(struct host_disk *disk, struct host_error *error)
 {
 	for (unsigned i = 0; !disk->deferred && i < WORKERS; i++) {
-		int failure = pthread_create(&disk->worker[i], NULL, worker_body, disk);
-
-		if (failure) {
-			host_error_set(error, "disk '%s': cannot start a thread: %s", path, strerror(failure));
+		disk->worker[i] = host_thread_start("disk", worker_body, disk, error);
+		if (!disk->worker[i])
 			return false;
-		}
 	}
 	return true;
 }
@@ -252,7 +250,7 @@ struct host_disk *disk_open(const char *path, bool read_only, bool deferred, str
 	disk->last = &disk->first;
 	pthread_mutex_init(&disk->lock, NULL);
 	pthread_cond_init(&disk->arrived, NULL);
-	disk->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	disk->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
 	if (disk->fd < 0) {
 		host_error_set(error, "disk '%s': %s%s", path, strerror(errno),
 			       errno == EACCES || errno == EROFS ? "; add ro=on to only read it" : "");
@@ -260,7 +258,7 @@ struct host_disk *disk_open(const char *path, bool read_only, bool deferred, str
 		return NULL;
 	}
 	if (!disk_size(disk, path, error) || !disk_is_raw(disk, path, error) || !disk_lock(disk, path, error) ||
-	    !workers_start(disk, path, error)) {
+	    !workers_start(disk, error)) {
 		disk_close(disk);
 		return NULL;
 	}
@@ -277,7 +275,7 @@ void disk_close(struct host_disk *disk)
 	pthread_mutex_unlock(&disk->lock);
 	for (unsigned i = 0; i < WORKERS; i++)
 		if (disk->worker[i])
-			pthread_join(disk->worker[i], NULL);
+			host_thread_join(disk->worker[i]);
 	close(disk->fd);
 	pthread_cond_destroy(&disk->arrived);
 	pthread_mutex_destroy(&disk->lock);

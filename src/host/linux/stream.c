@@ -275,7 +275,7 @@ struct host_stream *stream_open_null(struct host_error *error)
 
 struct host_stream *stream_open_file(struct host_io *io, const char *path, struct host_error *error)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 	struct host_stream *s;
 
 	if (fd < 0) {
