@@ -85,7 +85,11 @@ for target; do
 done
 exit $failed
 '
-env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+# In the background, so that this script can end it; and there interrupts would be ignored, which tests of them must not inherit.
+env -i --default-signal=INT,QUIT HOME=/root TERM="${TERM:-dumb}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 	${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-	unshare --mount --pid --fork --kill-child --propagation private sh -c "$inside" sh "$folder" "$@" &&
-	echo "make fresh: all is well" || fail "make fresh: a command failed"
+	unshare --mount --pid --fork --kill-child --propagation private sh -c "$inside" sh "$folder" "$@" &
+machine=$!
+trap 'kill -KILL $machine; exit 130' INT TERM
+wait $machine || fail "make fresh: a command failed"
+echo "make fresh: all is well"

@@ -6,7 +6,7 @@ set -eu
 
 build="gcc make libc6-dev libzstd-dev liblzma-dev zlib1g-dev liblz4-dev"
 run="$build kmod cpio xz-utils zstd passt ca-certificates"
-test="$run clang libzydis-dev gdb e2fsprogs acpica-tools python3 tmux mandoc iproute2"
+test="$run clang libzydis-dev gdb lz4 e2fsprogs acpica-tools python3 tmux mandoc iproute2"
 bench="$run qemu-system-x86 bc"
 
 case ${1:-} in
