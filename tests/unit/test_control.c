@@ -442,3 +442,13 @@ TEST("canonical means sign-extended from bit 47, or from bit 56 with LA57")
 	CHECK(control_is_canonical(guest, 0x0000800000000000ull));
 	CHECK(!control_is_canonical(guest, 0x0100000000000000ull));
 }
+
+TEST("registers take what is canonical for the processor's own width, whatever CR4.LA57 is")
+{
+	sys_guest_start("max-intel", MODE_LONG);
+	CHECK(control_is_canonical_base(guest, 0x0000800000000000ull));
+	CHECK(!control_is_canonical_base(guest, 0x0100000000000000ull));
+	sys_guest_start("max-intel,-la57", MODE_LONG);
+	CHECK(!control_is_canonical_base(guest, 0x0000800000000000ull));
+	CHECK(control_is_canonical_base(guest, 0xffff800000000000ull));
+}

@@ -1,6 +1,7 @@
 /* CPUID's answers: identity, features, topology, caches, and the bits that follow the processor's state. */
 #include <string.h>
 
+#include "cpu/control.h"
 #include "cpu/cpuid.h"
 #include "cpu/xsave.h"
 #include "sys_guest.h"
@@ -109,6 +110,16 @@ TEST("OSXSAVE follows CR4, APIC follows IA32_APIC_BASE, OSPKE follows CR4, MONIT
 	CHECK(cpuid(1, 0, CPUID_ECX) & BIT(3));
 	guest->cpu.misc_enable &= ~BIT(18);
 	CHECK(!(cpuid(1, 0, CPUID_ECX) & BIT(3)));
+}
+
+TEST("IA32_MISC_ENABLE can take NX away, which then EFER refuses")
+{
+	sys_guest_start("max-intel", MODE_LONG);
+	CHECK(cpuid(0x80000001, 0, CPUID_EDX) & BIT(20));
+	CHECK(control_efer_allowed(guest) & EFER_NXE);
+	guest->cpu.misc_enable |= BIT(34);
+	CHECK(!(cpuid(0x80000001, 0, CPUID_EDX) & BIT(20)));
+	CHECK(!(control_efer_allowed(guest) & EFER_NXE));
 }
 
 TEST("IA32_MISC_ENABLE can limit the highest leaf for old systems")

@@ -118,6 +118,17 @@ TEST("vendors have registers of their own")
 	CHECK(!exists(0xc0010114)); /* VM_CR comes with AMD-V */
 }
 
+TEST("AMD's four performance counters exist and stand still")
+{
+	sys_guest_start("zen3", MODE_LONG);
+	for (u32 msr = MSR_PERF_EVT_SEL0; msr <= MSR_PERF_CTR3; msr++) {
+		CHECK(writes(msr, 0x5300c0));
+		CHECK_EQ(reads(msr), 0);
+	}
+	sys_guest_start("max-intel", MODE_LONG);
+	CHECK(!exists(MSR_PERF_EVT_SEL0) && !exists(MSR_PERF_CTR0));
+}
+
 /* The width that counts is the processor's own, not the one that CR4.LA57 selects now. */
 static void check_address_width(const char *model, u64 lowest_high, u64 not_canonical)
 {

@@ -239,7 +239,7 @@ TEST("RDTSC and RDTSCP read the offset counter; CR4.TSD reserves them for CPL 0"
 	RAISES(UD, RDTSC);
 }
 
-TEST("RDPMC finds no counter, whatever CR4.PCE says")
+TEST("RDPMC finds no counter on Intel's processors, and four that stand still on AMD's, for CPL 0 or with CR4.PCE")
 {
 	sys_guest_start("max-intel", MODE_LONG);
 	RAISES(GP, RDPMC);
@@ -247,6 +247,18 @@ TEST("RDPMC finds no counter, whatever CR4.PCE says")
 	RAISES(GP, RDPMC);
 	sys_guest_set_mode(MODE_LONG_USER);
 	RAISES(GP, RDPMC);
+	sys_guest_start("max-amd", MODE_LONG);
+	cpu()->gpr[GPR_RAX] = cpu()->gpr[GPR_RDX] = ~0ull;
+	cpu()->gpr[GPR_RCX] = 3;
+	COMPLETES(RDPMC);
+	CHECK_EQ(cpu()->gpr[GPR_RAX] | cpu()->gpr[GPR_RDX], 0);
+	cpu()->gpr[GPR_RCX] = 4;
+	RAISES(GP, RDPMC);
+	cpu()->gpr[GPR_RCX] = 0;
+	sys_guest_set_mode(MODE_LONG_USER);
+	RAISES(GP, RDPMC);
+	cpu()->cr4 |= CR4_PCE;
+	COMPLETES(RDPMC);
 }
 
 TEST("RDPID reads TSC_AUX into the whole register")
